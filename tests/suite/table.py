@@ -1,0 +1,83 @@
+"""The stages of the suite, as a table. To add a stage, add a line to one of the three lists at the end.
+
+A stage is a command with a time limit. It is `ok` only if the command was run and ended with 0. Where a path that it
+needs is absent, or a stage that it follows did not end well, it is `not run`, with the reason; it is never counted as ok.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One command of the suite.
+
+    Args:
+        name: what the table at the end calls it, and `--only` too.
+        command: its words; they run at the root of the tree.
+        limit: seconds after which the command is ended and the stage has failed.
+        needs: paths, from the root of the tree, without which the stage is not run.
+        after: stages that must have ended well before.
+        cores: how many cores it keeps busy; a stage that asks for all of them runs alone.
+        shown: how many last lines of its output are shown when it is ok (a failed stage shows far more).
+    """
+
+    name: str
+    command: tuple[str, ...]
+    limit: int = 120
+    needs: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+    cores: int = 1
+    shown: int = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The stages of one `make` target, and the seconds that they may take together."""
+
+    stages: tuple[Stage, ...]
+    budget: int
+
+
+def python(words: str) -> tuple[str, ...]:
+    """Run a module of the environment that runs the suite; `words` hold no quotes."""
+    return (sys.executable, "-m", *words.split())
+
+
+def script(words: str) -> tuple[str, ...]:
+    """Run a command that the same environment has installed."""
+    name, *rest = words.split()
+    return (str(Path(sys.executable).with_name(name)), *rest)
+
+
+VERIFY: Final = (
+    # The recorded boot and the oracle cases go here.
+    Stage("command line", python("xencheck --version")),
+)
+
+TEST: Final = (
+    # The longest first: two run at a time.
+    Stage("unit tests", python("pytest tests --ignore=tests/house/test_wheel.py"), limit=600, shown=12),
+    Stage("pyright", python(f"pyright --pythonpath {sys.executable}"), limit=300),
+    Stage("mypy", python("mypy"), limit=300),
+    Stage("wheel", python("pytest tests/house/test_wheel.py"), limit=300, shown=12),
+    Stage("docs", script("zensical build --clean --strict"), limit=180),
+    Stage("imports", script("lint-imports"), limit=60),
+    Stage("ruff check", python("ruff check"), limit=60),
+    Stage("ruff format", python("ruff format --check"), limit=60),
+)
+
+DEEP: Final = (
+    # The proof without its cache, wide scopes and long searches go here.
+    Stage("unit tests, deep", ("env", "XENCHECK_PROFILE=deep", *python("pytest tests")), limit=7200, shown=12),
+)
+
+PLANS: Final = {
+    "verify": Plan(VERIFY, budget=300),
+    "test": Plan(TEST, budget=1200),
+    "deep": Plan(DEEP, budget=24 * 3600),
+}
