@@ -1,0 +1,72 @@
+"""The numbers of a recording, and the base of everything that is decoded from one.
+
+All numbers are plain JSON integers of 64 bits, unsigned but for return codes. The decoder refuses floats, booleans and
+negative numbers by type; `check_width` refuses what is wider than a machine word, which it cannot.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, TypeAlias
+
+import msgspec
+from msgspec import Meta
+from xenspec.vocabulary import DomId, Mfn, Pfn, Slot, Va, Word
+
+U64 = Annotated[int, Meta(ge=0)]
+S64 = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]
+U16 = Annotated[int, Meta(ge=0, le=0xFFFF)]
+U8 = Annotated[int, Meta(ge=0, le=0xFF)]
+Flag = Annotated[int, Meta(ge=0, le=1)]
+SlotU9 = Annotated[Slot, Meta(ge=0, le=511)]
+MfnU64 = Annotated[Mfn, Meta(ge=0)]
+PfnU64 = Annotated[Pfn, Meta(ge=0)]
+VaU64 = Annotated[Va, Meta(ge=0)]
+WordU64 = Annotated[Word, Meta(ge=0)]
+DomIdU16 = Annotated[DomId, Meta(ge=0, le=0xFFFF)]
+
+Json: TypeAlias = "int | str | bool | None | Sequence[Json] | Mapping[str, Json]"
+"""What a recording may contain where its shape is not known: anything of JSON but floats."""
+
+
+class Wire(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """Base of the decoded structs: frozen, and a field that it does not name is an error, never dropped."""
+
+
+class SlotWord(Wire, frozen=True, array_like=True):
+    """One word of a frame: `[slot, word]`."""
+
+    slot: SlotU9
+    word: WordU64
+
+
+class Misfit(Exception):
+    """A value does not fit its place; the reader that knows file and line turns it into a `BadInput`."""
+
+    def __init__(self, field: str | None, message: str) -> None:
+        super().__init__(field, message)
+        self.field = field
+        self.message = message
+
+    def inside(self, prefix: str) -> "Misfit":
+        """The same, seen from outside: `va` inside `args` is `args.va`."""
+        if self.field is None:
+            return Misfit(prefix, self.message)
+        return Misfit(f"{prefix}{'' if self.field.startswith('[') else '.'}{self.field}", self.message)
+
+
+def as_json(value: object, field: str = "") -> Json:
+    """Check that a value of unknown shape holds nothing but integers, texts, lists and objects.
+
+    Raises:
+        Misfit: it holds a float, or an integer outside -2^63..2^64-1.
+    """
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**64:
+            raise Misfit(field or None, f"{value} is wider than 64 bits")
+        return value
+    if isinstance(value, list):
+        return [as_json(item, f"{field}[{index}]") for index, item in enumerate(value)]
+    if isinstance(value, dict):
+        return {str(key): as_json(item, f"{field}.{key}" if field else str(key)) for key, item in value.items()}
+    raise Misfit(field or None, f"expected an integer, got {type(value).__name__}")
