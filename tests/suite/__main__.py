@@ -74,8 +74,8 @@ def table(name: str, outcomes: Sequence[Outcome], seconds: float) -> str:
     width = max(len(outcome.stage.name) for outcome in outcomes)
     rows = [f"{'stage':{width}}  verdict  seconds  reason"]
     rows += [
-        f"{outcome.stage.name:{width}}  {outcome.verdict:7}  {outcome.seconds:7.1f}  {outcome.reason}".rstrip()
-        for outcome in outcomes
+        f"{one.stage.name:{width}}  {one.verdict:7}  {one.seconds:7.1f}  {one.reason}".rstrip()
+        for one in outcomes
     ]
     verdicts = [outcome.verdict for outcome in outcomes]
     counts = ", ".join(f"{verdicts.count(verdict)} {verdict}" for verdict in ("ok", "failed", "not run"))

@@ -1,7 +1,7 @@
 """Runs the stages of a plan, as many at a time as there are cores for, and keeps what came of each.
 
-A stage's command runs in a process group of its own, so that a time limit or an interrupt ends all of it. Its output goes to
-a file under `.suite/`, never to a pipe that could fill.
+A stage's command runs in a process group of its own, so that a time limit or an interrupt ends all of it.
+Its output goes to a file under `.suite/`, never to a pipe that could fill.
 """
 
 from __future__ import annotations
@@ -99,7 +99,9 @@ class Runner:
             return Outcome(stage, "not run", 0.0, f"absent: {', '.join(absent)}")
         spoilt = [name for name in stage.after if name in self.done and self.done[name].verdict != "ok"]
         if spoilt:
-            return Outcome(stage, "not run", 0.0, f"after {spoilt[0]}, which was {self.done[spoilt[0]].verdict}")
+            return Outcome(
+                stage, "not run", 0.0, f"after {spoilt[0]}, which was {self.done[spoilt[0]].verdict}"
+            )
         if time.monotonic() >= self.deadline:
             return Outcome(stage, "not run", 0.0, "the suite's time was used up", out_of_time=True)
         return None

@@ -1,7 +1,8 @@
 """The stages of the suite, as a table. To add a stage, add a line to one of the three lists at the end.
 
-A stage is a command with a time limit. It is `ok` only if the command was run and ended with 0. Where a path that it
-needs is absent, or a stage that it follows did not end well, it is `not run`, with the reason; it is never counted as ok.
+A stage is a command with a time limit. It is `ok` only if the command was run and ended with 0. Where a path
+that it needs is absent, or a stage that it follows did not end well, it is `not run`, with the reason; it is
+never counted as ok.
 """
 
 from __future__ import annotations
@@ -73,7 +74,9 @@ TEST: Final = (
 
 DEEP: Final = (
     # The proof without its cache, wide scopes and long searches go here.
-    Stage("unit tests, deep", ("env", "XENCHECK_PROFILE=deep", *python("pytest tests")), limit=7200, shown=12),
+    Stage(
+        "unit tests, deep", ("env", "XENCHECK_PROFILE=deep", *python("pytest tests")), limit=7200, shown=12
+    ),
 )
 
 PLANS: Final = {

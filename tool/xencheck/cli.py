@@ -1,8 +1,9 @@
 """The command `xencheck`: a table of commands that are imported when they are called.
 
-Rules of this file: nothing heavier than click is imported at the top, the list of commands is `COMMANDS` alone, and
-every way in which a run can end is mapped to an exit code in `run`. To add a command, write
-`xencheck/commands/NAME.py` with a click command called `command` that returns an `Exit`, a loader below, and its row.
+Rules of this file: nothing heavier than click is imported at the top, the list of commands is `COMMANDS`
+alone, and every way in which a run can end is mapped to an exit code in `run`. To add a command, write
+`xencheck/commands/NAME.py` with a click command called `command` that returns an `Exit`, a loader below, and
+its row.
 """
 
 from __future__ import annotations

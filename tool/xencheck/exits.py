@@ -6,7 +6,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """How a run ended. A command returns one; whatever else ends a run is mapped to one by `xencheck.cli.run`."""
+    """How a run ended: a command returns one, and `xencheck.cli.run` maps whatever else ends a run."""
 
     HOLDS = 0
     """Everything asked for was checked, and holds."""

@@ -1,1 +1,1 @@
-"""One module a command, each with a click command called `command`; imported from the table in `xencheck.cli`."""
+"""One module a command, each with a click command called `command`; listed in `xencheck.cli.COMMANDS`."""
