@@ -1,0 +1,1 @@
+"""Domains and their virtual CPUs: privileges, base pointers, descriptor tables, lifetime."""

@@ -1,0 +1,1 @@
+"""What the processor does: walks, TLBs, segment loads, guest accesses."""

@@ -1,0 +1,20 @@
+"""Rows of the processor's translation caches."""
+
+from dataclasses import dataclass
+
+from xenmodel.memory.rows import NO_FRAME
+from xenspec.vocabulary import DomId, Mfn
+
+
+@dataclass(slots=True)
+class TlbEntry:
+    """A cached translation, keyed (CPU, page number of the linear address)."""
+
+    valid: bool = False
+    frame: Mfn = NO_FRAME
+    writable: bool = False
+    user: bool = False
+    is_global: bool = False
+    epoch: int = 0
+    """The CPU's flush epoch when it was filled."""
+    domain: DomId = DomId(0)

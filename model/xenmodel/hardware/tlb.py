@@ -1,0 +1,95 @@
+"""Translation lookaside buffers: fill, use, evict, flush; each a step of the hardware or of Xen.
+
+A TLB entry is keyed (CPU, page number) and counts while its epoch is its CPU's; a flush raises the epoch.
+Filling happens at any time the tables allow it, eviction at any time at all. A stale entry, one that the
+tables no longer back, may be used until its CPU is flushed: that is what the flush of a type change is for.
+"""
+
+from xenmodel.hypercall import Call, Steps
+from xenmodel.machine import Machine
+from xenmodel.memory.claim import flush
+from xenmodel.step import require, step
+from xenspec.logic import implies
+from xenspec.vocabulary import PAGE_SIZE, SLOTS, Cpu, DomId, EntryId, Errno, VcpuId
+
+
+@step("cpus.epoch", "cpus.flushed_at", "world.clock")
+def flush_cpu(m: Machine, cpu: Cpu) -> None:
+    """Drop every translation of a CPU."""
+    require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), Errno.EINVAL)
+    flush(m, cpu)
+
+
+@step("tlb.valid")
+def invalidate(m: Machine, cpu: Cpu, page: int) -> None:
+    """Drop a CPU's translation of one page (INVLPG, or an eviction at any moment)."""
+    require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), Errno.EINVAL)
+    m.tlb[cpu, page].valid = False
+
+
+@step("tlb.valid", "tlb.frame", "tlb.writable", "tlb.user", "tlb.epoch", "tlb.domain")
+def fill(m: Machine, cpu: Cpu, page: int, leaf: EntryId, *, writable: bool, user: bool) -> None:
+    """Cache a translation that a linked leaf entry grants to the domain that the CPU runs.
+
+    The walk is not repeated here: any linked entry of the domain may back it, which allows more than the
+    processor does. Write permission needs a writable L1 entry.
+    """
+    require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), Errno.EINVAL)
+    row = m.cpus[cpu]
+    domain = m.vcpus[row.current].domain
+    e = m.entries[leaf]
+    require("the entry is linked", e.linked & e.backed, Errno.EINVAL)
+    require("its table belongs to the domain", m.frames[leaf[0]].owner == domain, Errno.EINVAL)
+    require("the entry grants writing", implies(writable, lambda: e.writable & (e.linked_as == 1)), Errno.EINVAL)
+    x = m.tlb[cpu, page]
+    x.valid = True
+    x.frame = e.target
+    x.writable = writable
+    x.user = user
+    x.epoch = row.epoch
+    x.domain = domain
+
+
+@step("words.word")
+def store_through(m: Machine, cpu: Cpu, page: int, slot: int, word: int) -> None:
+    """Store a word through a cached writable translation, stale or not."""
+    x = m.tlb[cpu, page]
+    require("the translation is cached", x.valid & (x.epoch == m.cpus[cpu].epoch), Errno.EFAULT)
+    require("it grants writing", x.writable, Errno.EFAULT)
+    require("the slot exists", (slot >= 0) & (slot < SLOTS), Errno.EINVAL)
+    m.words[x.frame, slot] = word
+
+
+@step("cpus.current", "cpus.epoch", "cpus.flushed_at", "world.clock", "dirty.dirty", "vcpus.cpu")
+def switch_vcpu(m: Machine, cpu: Cpu, v: VcpuId) -> None:
+    """Run another vCPU on a CPU: its domain's translations may now be there (context_switch)."""
+    require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), Errno.EINVAL)
+    row, vcpu = m.cpus[cpu], m.vcpus[v]
+    require("the vCPU can run", vcpu.initialised, Errno.EINVAL)
+    if m.vcpus[row.current].domain != vcpu.domain:
+        m.dirty[m.vcpus[row.current].domain, cpu].dirty = False
+        flush(m, cpu)
+        m.dirty[vcpu.domain, cpu].dirty = True
+    row.current = v
+    vcpu.cpu = cpu
+
+
+def cpus_of(x: Call, domain: DomId) -> list[Cpu]:
+    """Return the CPUs that may hold translations of a domain."""
+    return [Cpu(c) for c in range(x.m.cpu_count) if x.m.dirty[domain, c].dirty]
+
+
+def flush_cpus(x: Call, *, everywhere: bool) -> Steps[None]:
+    """Flush the caller's CPU, or every CPU that may hold its domain's translations."""
+    cpus = cpus_of(x, x.domain) if everywhere else [Cpu(x.m.vcpus[x.vcpu].cpu)]
+    for cpu in cpus:
+        flush_cpu(x.m, cpu)
+        yield flush_cpu
+
+
+def invalidate_page(x: Call, va: int, *, everywhere: bool) -> Steps[None]:
+    """Drop one page's translation on the caller's CPU, or on every CPU of its domain."""
+    cpus = cpus_of(x, x.domain) if everywhere else [Cpu(x.m.vcpus[x.vcpu].cpu)]
+    for cpu in cpus:
+        invalidate(x.m, cpu, va // PAGE_SIZE)
+        yield invalidate

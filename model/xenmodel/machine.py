@@ -1,0 +1,166 @@
+"""The whole state: tables of rows, and the read-only view of them that hypercalls have.
+
+Nothing else in the model keeps state. `Machine.plain(...)` is the fast backing; checkers and proofs build a
+Machine with tables of their own. `View` is what hypercalls are typed against: the same object, whose rows
+they may read and must not assign (steps alone change state; see xenmodel.step).
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from xenmodel.abi.descriptor import DescriptorFormat, Descriptors
+from xenmodel.abi.geometry import FourLevel, PteFormat
+from xenmodel.abi.memory_map import MemoryMap
+from xenmodel.domains.rows import (
+    DirtyCpu,
+    Domain,
+    Globals,
+    NamedFrame,
+    PhysicalCpu,
+    TablePage,
+    Unattributed,
+    Vcpu,
+)
+from xenmodel.hardware.rows import TlbEntry
+from xenmodel.memory.holders import Ghost, NoGhost
+from xenmodel.memory.rows import Entry, Flight, Frame, MachineToPhys, Place
+from xenmodel.views import (
+    DomainView,
+    EntryView,
+    FlightView,
+    FrameView,
+    NamedFrameView,
+    VcpuView,
+    WordsView,
+)
+from xenspec.table import PlainTable, PlainWords, ReadTable, Table, Words
+from xenspec.vocabulary import DOMID_IO
+
+
+class View(Protocol):
+    """What a hypercall may look at."""
+
+    @property
+    def frames(self) -> ReadTable[int, FrameView]: ...  # noqa: D102 - named by its table
+    @property
+    def entries(self) -> ReadTable[tuple[int, int], EntryView]: ...  # noqa: D102
+    @property
+    def words(self) -> WordsView: ...  # noqa: D102
+    @property
+    def flights(self) -> ReadTable[tuple[tuple[int, int], int], FlightView]: ...  # noqa: D102
+    @property
+    def domains(self) -> ReadTable[int, DomainView]: ...  # noqa: D102
+    @property
+    def vcpus(self) -> ReadTable[tuple[int, int], VcpuView]: ...  # noqa: D102
+    @property
+    def gdt(self) -> ReadTable[tuple[tuple[int, int], int], NamedFrameView]: ...  # noqa: D102
+    @property
+    def ldt(self) -> ReadTable[tuple[tuple[int, int], int], NamedFrameView]: ...  # noqa: D102
+    @property
+    def event_frames(self) -> ReadTable[tuple[int, int], NamedFrameView]: ...  # noqa: D102
+    @property
+    def eoi_frames(self) -> ReadTable[int, NamedFrameView]: ...  # noqa: D102
+    @property
+    def unattributed(self) -> ReadTable[int, Unattributed]: ...  # noqa: D102
+    @property
+    def cpus(self) -> ReadTable[int, PhysicalCpu]: ...  # noqa: D102
+    @property
+    def tlb(self) -> ReadTable[tuple[int, int], TlbEntry]: ...  # noqa: D102
+    @property
+    def dirty(self) -> ReadTable[tuple[int, int], DirtyCpu]: ...  # noqa: D102
+    @property
+    def cpu_count(self) -> int: ...  # noqa: D102
+    @property
+    def pte(self) -> PteFormat: ...  # noqa: D102
+    @property
+    def descriptors(self) -> DescriptorFormat: ...  # noqa: D102
+
+
+@dataclass(slots=True)
+class Machine:
+    """Every table of the model. Keys are the vocabulary's; see each row's class for its fields."""
+
+    frames: Table[int, Frame]
+    entries: Table[tuple[int, int], Entry]
+    words: Words
+    flights: Table[tuple[tuple[int, int], int], Flight]
+    m2p: Table[int, MachineToPhys]
+    domains: Table[int, Domain]
+    vcpus: Table[tuple[int, int], Vcpu]
+    gdt: Table[tuple[tuple[int, int], int], TablePage]
+    ldt: Table[tuple[tuple[int, int], int], TablePage]
+    event_frames: Table[tuple[int, int], NamedFrame]
+    eoi_frames: Table[int, NamedFrame]
+    unattributed: Table[int, Unattributed]
+    cpus: Table[int, PhysicalCpu]
+    dirty: Table[tuple[int, int], DirtyCpu]
+    tlb: Table[tuple[int, int], TlbEntry]
+    world: Table[int, Globals]
+    ghost: Ghost
+    cpu_count: int
+    pte: PteFormat
+    descriptors: DescriptorFormat
+    xen_slots: dict[int, int]
+    """What Xen writes into the L4 slots that belong to it, but for the self map (slot 258)."""
+
+
+def new_frame(memory: MemoryMap, mfn: int) -> Frame:
+    """Return the row of a frame that nothing is known of: I/O space, or RAM that nobody owns."""
+    if memory.is_ram(mfn):
+        return Frame()
+    known = mfn < memory.frames
+    return Frame(
+        owner=DOMID_IO,
+        place=Place.IO,
+        allocated=known,
+        ref_count=1 if known else 0,
+        mappable_io=memory.mappable_io(mfn),
+        readonly_io=memory.readonly_io(mfn),  # type: ignore[arg-type]  # a key is an Mfn
+    )
+
+
+TABLES = (
+    "frames",
+    "entries",
+    "flights",
+    "m2p",
+    "domains",
+    "vcpus",
+    "gdt",
+    "ldt",
+    "event_frames",
+    "eoi_frames",
+    "unattributed",
+    "cpus",
+    "dirty",
+    "tlb",
+    "world",
+)
+"""Names of the tables of rows, in Machine's order (`words` is apart)."""
+
+
+def plain_machine(memory: MemoryMap, *, cpu_count: int = 1, ghost: Ghost | None = None) -> Machine:
+    """Return an empty machine of plain rows with the given address map."""
+    return Machine(
+        frames=PlainTable("frames", lambda mfn: new_frame(memory, mfn)),
+        entries=PlainTable("entries", lambda _: Entry()),
+        words=PlainWords(),
+        flights=PlainTable("flights", lambda _: Flight()),
+        m2p=PlainTable("m2p", lambda _: MachineToPhys()),
+        domains=PlainTable("domains", lambda _: Domain()),
+        vcpus=PlainTable("vcpus", lambda _: Vcpu()),
+        gdt=PlainTable("gdt", lambda _: TablePage()),
+        ldt=PlainTable("ldt", lambda _: TablePage()),
+        event_frames=PlainTable("event_frames", lambda _: NamedFrame()),
+        eoi_frames=PlainTable("eoi_frames", lambda _: NamedFrame()),
+        unattributed=PlainTable("unattributed", lambda _: Unattributed()),
+        cpus=PlainTable("cpus", lambda _: PhysicalCpu()),
+        dirty=PlainTable("dirty", lambda _: DirtyCpu()),
+        tlb=PlainTable("tlb", lambda _: TlbEntry()),
+        world=PlainTable("world", lambda _: Globals()),
+        ghost=NoGhost() if ghost is None else ghost,
+        cpu_count=cpu_count,
+        pte=FourLevel(),
+        descriptors=Descriptors(),
+        xen_slots={},
+    )

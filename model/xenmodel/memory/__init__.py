@@ -1,0 +1,1 @@
+"""Frames, page tables, descriptors: what holds a frame, and the steps that move references."""

@@ -1,0 +1,229 @@
+"""Taking and dropping a frame's two references, one atomic operation at a time.
+
+General reference: get_page() / put_page(); the last one frees the frame. Type reference:
+_get_page_type() / _put_page_type(). Taking a type is several steps, because other CPUs run between them:
+claim (type and count are set, the frame is not validated yet), flush each CPU that may still translate to
+the frame, then either done (writable) or validation, entry by entry (xenmodel.memory.promotion).
+
+Advisories 241, 299 and 401 live between these steps. All references here are in flight (holders.Purpose).
+"""
+
+from xenmodel.machine import Machine
+from xenmodel.memory import holders
+from xenmodel.memory.rows import REF_LIMIT, TYPE_LIMIT, Flight, Frame, Mode
+from xenmodel.step import require, step
+from xenspec.logic import Not, ite
+from xenspec.vocabulary import DOMID_INVALID, SLOTS, DomId, Errno, FlightId, Mfn, PageType
+
+FREED = ("frames.owner", "frames.type", "frames.validated", "frames.noncoherent", "frames.linear", "frames.dirty")
+"""What changes, beside the counts, when the last general reference of a frame goes."""
+
+
+@step("flights.mode", "flights.frame", "frames.ref_count")
+def take_ref(m: Machine, k: FlightId, f: Mfn, owner: DomId) -> None:
+    """Take a general reference to a live frame of `owner` (get_page)."""
+    flight, frame = m.flights[k], m.frames[f]
+    require("flight is idle", flight.mode == Mode.IDLE, Errno.EAGAIN)
+    require("frame is live", frame.ref_count > 0, Errno.EINVAL)
+    require("frame belongs to the named domain", frame.owner == owner, Errno.EINVAL)
+    require("general count has room", frame.ref_count < REF_LIMIT, Errno.EINVAL)
+    frame.ref_count = frame.ref_count + 1
+    m.ghost.take(f, holders.flight(k), typed=False, general=True)
+    flight.mode = Mode.REF
+    flight.frame = f
+
+
+@step("flights.mode", "frames.ref_count", "frames.stamp", "domains.pages", *FREED)
+def drop_ref(m: Machine, k: FlightId) -> None:
+    """Drop a general reference; the last one frees the frame (put_page)."""
+    flight = m.flights[k]
+    require("flight holds a general reference", flight.mode == Mode.REF, Errno.EAGAIN)
+    flight.mode = Mode.IDLE
+    release_general(m, flight.frame, holders.flight(k))
+
+
+def release_general(m: Machine, f: Mfn, holder: holders.Holder) -> None:
+    """Lower the general count of `f` for `holder`, and free the frame at zero. Part of a step."""
+    frame = m.frames[f]
+    m.ghost.drop(f, holder, typed=False, general=True)
+    frame.ref_count = frame.ref_count - 1
+    if frame.ref_count == 0:
+        domain = m.domains[frame.owner]
+        domain.pages = domain.pages - 1
+        frame.owner = DOMID_INVALID
+        frame.type = PageType.NONE
+        frame.validated = False
+        frame.noncoherent = False
+        frame.linear = 0
+        frame.dirty = True
+        frame.stamp = m.world[0].clock
+
+
+@step(
+    "flights.mode",
+    "frames.type",
+    "frames.type_count",
+    "frames.validated",
+    "frames.partial",
+    "frames.flushing",
+    "frames.cursor",
+    "frames.next_slot",
+    "frames.linear",
+    "frames.noncoherent",
+)
+def claim(m: Machine, k: FlightId, want: PageType) -> None:
+    """Take a type reference: at count zero the type may change, which starts its flush (_get_page_type)."""
+    flight = m.flights[k]
+    frame = m.frames[flight.frame]
+    require("flight holds a general reference", flight.mode == Mode.REF, Errno.EAGAIN)
+    require("type count has room", frame.type_count < TYPE_LIMIT, Errno.EINVAL)
+    if frame.type_count == 0:
+        _claim_first(m, k, flight, frame, want)
+    else:
+        require("frame is of the type", frame.type == want, Errno.EINVAL)
+        require("frame is not being validated", frame.validated | frame.partial, Errno.EAGAIN)
+        if frame.validated:
+            frame.type_count = frame.type_count + 1
+            m.ghost.take(flight.frame, holders.flight(k), typed=True, general=False)
+            flight.mode = Mode.HELD
+        else:
+            frame.partial = False
+            m.ghost.move(
+                flight.frame, holders.partial(flight.frame), holders.flight(k), typed=True, general=False
+            )
+            flight.mode = Mode.VALIDATING
+
+
+def _claim_first(m: Machine, k: FlightId, flight: Flight, frame: Frame, want: PageType) -> None:
+    """Take the first type reference of a frame."""
+    frame.type_count = 1
+    m.ghost.take(flight.frame, holders.flight(k), typed=True, general=False)
+    if frame.type == want:
+        if frame.validated:
+            flight.mode = Mode.HELD
+        else:
+            _begin_validation(flight, frame)
+    else:
+        frame.type = want
+        frame.validated = False
+        frame.flushing = True
+        frame.cursor = 0
+        flight.mode = Mode.FLUSHING
+
+
+def _begin_validation(flight: Flight, frame: Frame) -> None:
+    """Start to look at the contents of a frame that is to be a table or a descriptor page."""
+    frame.next_slot = 0
+    frame.linear = 0
+    frame.noncoherent = False
+    flight.mode = Mode.VALIDATING
+
+
+@step("frames.cursor", "cpus.epoch", "cpus.flushed_at", "world.clock")
+def flush_next_cpu(m: Machine, k: FlightId) -> None:
+    """Flush the next CPU that may still translate to a frame whose type changes (flush_mask)."""
+    flight = m.flights[k]
+    require("frame is being flushed", flight.mode == Mode.FLUSHING, Errno.EAGAIN)
+    frame = m.frames[flight.frame]
+    cpu = frame.cursor
+    require("a CPU is left", cpu < m.cpu_count, Errno.EAGAIN)
+    row = m.cpus[cpu]
+    if m.dirty[frame.owner, cpu].dirty & (row.flushed_at <= frame.stamp):
+        flush(m, cpu)
+    frame.cursor = cpu + 1
+
+
+def flush(m: Machine, cpu: int) -> None:
+    """Drop every translation of a CPU. Part of a step."""
+    world, row = m.world[0], m.cpus[cpu]
+    row.epoch = row.epoch + 1
+    world.clock = world.clock + 1
+    row.flushed_at = world.clock
+
+
+@step(
+    "flights.mode",
+    "frames.flushing",
+    "frames.validated",
+    "frames.next_slot",
+    "frames.linear",
+    "frames.noncoherent",
+)
+def finish_flush(m: Machine, k: FlightId) -> None:
+    """End the flush of a type change: a writable frame is done, others are validated next."""
+    flight = m.flights[k]
+    require("frame is being flushed", flight.mode == Mode.FLUSHING, Errno.EAGAIN)
+    frame = m.frames[flight.frame]
+    require("every CPU was looked at", frame.cursor == m.cpu_count, Errno.EAGAIN)
+    frame.flushing = False
+    if (frame.type == PageType.WRITABLE) | (frame.type == PageType.SHARED):
+        frame.validated = True
+        flight.mode = Mode.HELD
+    else:
+        _begin_validation(flight, frame)
+
+
+@step("flights.mode", "frames.type_count", "frames.validated", "frames.next_slot", "frames.stamp")
+def drop_type(m: Machine, k: FlightId) -> None:
+    """Drop a type reference; the last one of a page table starts its demotion (_put_page_type)."""
+    flight = m.flights[k]
+    require("flight holds a type reference", flight.mode == Mode.HELD, Errno.EAGAIN)
+    frame = m.frames[flight.frame]
+    if (frame.type_count == 1) & is_table(frame.type):
+        frame.validated = False
+        frame.next_slot = SLOTS
+        flight.mode = Mode.DEVALIDATING
+    else:
+        m.ghost.drop(flight.frame, holders.flight(k), typed=True, general=False)
+        frame.type_count = frame.type_count - 1
+        frame.stamp = ite(frame.type_count == 0, m.world[0].clock, frame.stamp)
+        flight.mode = Mode.REF
+
+
+def is_table(frame_type: PageType) -> bool:
+    """Return whether a type is one of the page-table types."""
+    return (frame_type >= PageType.L1) & (frame_type <= PageType.L4)
+
+
+@step("flights.mode", "flights.frame", "frames.type_count", "frames.ref_count")
+def lock_page(m: Machine, k: FlightId, f: Mfn) -> None:
+    """Take both references of a validated frame in use, to update it (page_lock after get_page)."""
+    flight, frame = m.flights[k], m.frames[f]
+    require("flight holds the frame", (flight.mode == Mode.REF) & (flight.frame == f), Errno.EAGAIN)
+    require("frame is in use", frame.type_count > 0, Errno.EINVAL)
+    require("frame is validated", frame.validated, Errno.EINVAL)
+    require("type count has room", frame.type_count < TYPE_LIMIT, Errno.EINVAL)
+    frame.type_count = frame.type_count + 1
+    m.ghost.take(f, holders.flight(k), typed=True, general=False)
+    flight.mode = Mode.HELD
+
+
+@step("flights.mode", "frames.type_count")
+def unlock_page(m: Machine, k: FlightId) -> None:
+    """Drop the type reference of `lock_page`; never the last one, which waits for the lock (page_unlock)."""
+    flight = m.flights[k]
+    require("flight holds a type reference", flight.mode == Mode.HELD, Errno.EAGAIN)
+    frame = m.frames[flight.frame]
+    require("another type reference is left", frame.type_count > 1, Errno.EAGAIN)
+    m.ghost.drop(flight.frame, holders.flight(k), typed=True, general=False)
+    frame.type_count = frame.type_count - 1
+    flight.mode = Mode.REF
+
+
+@step("frames.noncoherent")
+def mark_noncoherent(m: Machine, k: FlightId) -> None:
+    """Remember that a frame is mapped writable and write-combining (PGT_non_coherent)."""
+    flight = m.flights[k]
+    require("flight holds a type reference", flight.mode == Mode.HELD, Errno.EAGAIN)
+    m.frames[flight.frame].noncoherent = True
+
+
+@step("frames.allocated", "frames.ref_count", "frames.stamp", "domains.pages", *FREED)
+def drop_allocation(m: Machine, f: Mfn, owner: DomId) -> None:
+    """Give up the allocation of a frame; it lives on while others hold it (put_page_alloc_ref)."""
+    frame = m.frames[f]
+    require("frame is allocated", frame.allocated, Errno.EINVAL)
+    require("frame belongs to the domain", frame.owner == owner, Errno.EINVAL)
+    require("frame is not Xen's own", Not(frame.special), Errno.EINVAL)
+    frame.allocated = False
+    release_general(m, f, holders.allocated(f))

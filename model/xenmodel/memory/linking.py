@@ -1,0 +1,310 @@
+"""Storing page-table entries: where an in-flight reference becomes an entry's, and back.
+
+An entry is linked when its table is validated past it; then its row names what its reference was taken
+for. `install` links the next slot of a table that is being validated, `replace` changes a slot of a
+validated table that the caller has locked and puts the old reference in flight, `amend` changes flags
+that need no new reference, `release` unlinks the next slot down of a table that is being demoted.
+"""
+
+from xenmodel.machine import Machine
+from xenmodel.memory import holders
+from xenmodel.memory.rows import LINEAR_LIMIT, Entry, Flight, Mode
+from xenmodel.step import require, step
+from xenspec.logic import Not
+from xenspec.vocabulary import SLOTS, Errno, FlightId, Mfn, PageType
+
+LINKED = (
+    "entries.linked",
+    "entries.linked_as",
+    "entries.target",
+    "entries.writable",
+    "entries.backed",
+    "entries.linear",
+)
+"""The fields of an entry's row, all written when it is linked."""
+
+
+def _link(
+    m: Machine, t: Mfn, slot: int, kn: FlightId, *, level: PageType, target: Mfn, writable: bool, backed: bool
+) -> None:
+    """Put the reference of flight `kn` into entry (t, slot); without one if not `backed`."""
+    e = m.entries[t, slot]
+    e.linked = True
+    e.linked_as = level
+    e.target = target
+    e.writable = writable
+    e.backed = backed
+    e.linear = False
+    if backed:
+        flight = m.flights[kn]
+        m.ghost.move(
+            target,
+            holders.flight(kn),
+            holders.entry(t, slot),
+            typed=flight.mode == Mode.HELD,
+            general=True,
+        )
+        flight.mode = Mode.IDLE
+
+
+def _require_reference(m: Machine, kn: FlightId, level: PageType, target: Mfn, *, writable: bool) -> None:
+    """Refuse unless flight `kn` holds what an entry of a table of `level` to `target` needs."""
+    flight = m.flights[kn]
+    require("the reference is to the entry's target", flight.frame == target, Errno.EAGAIN)
+    typed = (level > PageType.L1) | writable
+    require(
+        "the reference is of the kind the entry needs",
+        (typed & (flight.mode == Mode.HELD)) | (Not(typed) & (flight.mode == Mode.REF)),
+        Errno.EAGAIN,
+    )
+
+
+def _require_type(m: Machine, level: PageType, target: Mfn, *, writable: bool) -> None:
+    """Refuse unless the target has the type that an entry of a table of `level` needs."""
+    kind = m.frames[target].type
+    require(
+        "the target is a table of the level below, or writable",
+        (level > PageType.L1) & (kind == level - 1) | (level == PageType.L1) & (Not(writable) | (kind == PageType.WRITABLE)),
+        Errno.EAGAIN,
+    )
+
+
+def none_present(m: Machine, t: Mfn, first: int, end: int) -> bool:
+    """Return whether none of a table's own slots first .. end-1 is present. Part of a step."""
+    return m.words.none_present(t, first, end, top=m.frames[t].type == PageType.L4)
+
+
+def _require_present(m: Machine, word: int) -> None:
+    require("the word is present", m.pte.present(word), Errno.EAGAIN)
+
+
+def _validating(m: Machine, k: FlightId, slot: int) -> Flight:
+    flight = m.flights[k]
+    require("the table is being validated", flight.mode == Mode.VALIDATING, Errno.EAGAIN)
+    frame = m.frames[flight.frame]
+    require("the slot is the next one", (frame.next_slot == slot) & (slot < SLOTS), Errno.EAGAIN)
+    return flight
+
+
+@step(*LINKED, "words.word", "frames.next_slot", "flights.mode")
+def install(m: Machine, k: FlightId, kn: FlightId, slot: int, word: int) -> None:
+    """Link the next slot of a table being validated, with the reference in flight `kn`."""
+    flight = _validating(m, k, slot)
+    table = m.frames[flight.frame]
+    target, writable = m.pte.target(word), m.pte.writable(word)
+    _require_present(m, word)
+    _require_reference(m, kn, table.type, target, writable=writable)
+    _require_type(m, table.type, target, writable=writable)
+    _link(m, flight.frame, slot, kn, level=table.type, target=target, writable=writable, backed=True)
+    m.words[flight.frame, slot] = word
+    table.next_slot = slot + 1
+
+
+@step(*LINKED, "words.word", "frames.next_slot")
+def install_unbacked(m: Machine, k: FlightId, kn: FlightId, slot: int, word: int) -> None:
+    """Link the next slot of a table being validated to I/O space, or to the table itself, read-only."""
+    flight = _validating(m, k, slot)
+    table = m.frames[flight.frame]
+    target, writable = m.pte.target(word), m.pte.writable(word)
+    _require_present(m, word)
+    _require_unbacked(m, flight.frame, target, level=table.type, writable=writable)
+    _link(m, flight.frame, slot, kn, level=table.type, target=target, writable=writable, backed=False)
+    m.words[flight.frame, slot] = word
+    table.next_slot = slot + 1
+
+
+def _require_unbacked(m: Machine, t: Mfn, target: Mfn, *, level: PageType, writable: bool) -> None:
+    """Refuse unless an entry may do without a reference."""
+    frame = m.frames[target]
+    require(
+        "the target is I/O space that may be mapped so, or the table itself read-only",
+        (level == PageType.L1) & frame.mappable_io & Not(writable & frame.readonly_io)
+        | (level > PageType.L1) & (target == t) & Not(writable),
+        Errno.EAGAIN,
+    )
+
+
+@step("frames.next_slot")
+def skip_absent(m: Machine, k: FlightId, slot: int) -> None:
+    """Pass over the slots before `slot`: none of them, from the next one on, needs anything."""
+    flight = m.flights[k]
+    require("the frame is being validated", flight.mode == Mode.VALIDATING, Errno.EAGAIN)
+    frame = m.frames[flight.frame]
+    require("forward", (frame.next_slot <= slot) & (slot <= SLOTS), Errno.EAGAIN)
+    if frame.type == PageType.SEG:
+        require("only zeros between", m.words.all_zero(flight.frame, frame.next_slot, slot), Errno.EAGAIN)
+    else:
+        require("nothing present between", none_present(m, flight.frame, frame.next_slot, slot), Errno.EAGAIN)
+    frame.next_slot = slot
+
+
+@step("words.word", "frames.next_slot")
+def accept_descriptor(m: Machine, k: FlightId, slot: int) -> None:
+    """Check the next descriptor of a page being validated, and store it as Xen makes it (check_descriptor)."""
+    flight = _validating(m, k, slot)
+    frame = m.frames[flight.frame]
+    require("it is a descriptor page", frame.type == PageType.SEG, Errno.EAGAIN)
+    word = m.words[flight.frame, slot]
+    require("the descriptor is acceptable", m.descriptors.accepted(word), Errno.EINVAL)
+    m.words[flight.frame, slot] = m.descriptors.stored(word)
+    frame.next_slot = slot + 1
+
+
+def _take_out(m: Machine, t: Mfn, slot: int, ko: FlightId, e: Entry) -> None:
+    """Move the reference of a linked entry into the idle flight `ko`, if it has one."""
+    e.linked = False
+    if e.backed:
+        flight = m.flights[ko]
+        typed = (e.linked_as > PageType.L1) | e.writable
+        m.ghost.move(e.target, holders.entry(t, slot), holders.flight(ko), typed=typed, general=True)
+        flight.frame = e.target
+        if typed:
+            flight.mode = Mode.HELD
+        else:
+            flight.mode = Mode.REF
+        if e.linear:
+            e.linear = False
+            table, linked = m.frames[t], m.frames[e.target]
+            table.linear = table.linear - 1
+            linked.linear = linked.linear + 1
+
+
+def _locked(m: Machine, k: FlightId, t: Mfn, slot: int) -> None:
+    flight, table = m.flights[k], m.frames[t]
+    require("the table is locked", (flight.mode == Mode.HELD) & (flight.frame == t), Errno.EAGAIN)
+    require("it is a page table", (table.type >= PageType.L1) & (table.type <= PageType.L4), Errno.EINVAL)
+    require("the slot exists", (slot >= 0) & (slot < SLOTS), Errno.EINVAL)
+
+
+@step(*LINKED, "words.word", "flights.mode", "flights.frame", "frames.linear")
+def replace(m: Machine, k: FlightId, kn: FlightId, ko: FlightId, slot: int, word: int) -> None:
+    """Link a slot of a locked table with the reference in flight `kn`; the old one goes to flight `ko`."""
+    t = m.flights[k].frame
+    _locked(m, k, t, slot)
+    require("the flight of the old reference is idle", m.flights[ko].mode == Mode.IDLE, Errno.EAGAIN)
+    level = m.frames[t].type
+    target, writable = m.pte.target(word), m.pte.writable(word)
+    _require_present(m, word)
+    _require_reference(m, kn, level, target, writable=writable)
+    _require_type(m, level, target, writable=writable)
+    e = m.entries[t, slot]
+    if e.linked:
+        _take_out(m, t, slot, ko, e)
+    _link(m, t, slot, kn, level=level, target=target, writable=writable, backed=True)
+    m.words[t, slot] = word
+
+
+@step(*LINKED, "words.word", "flights.mode", "flights.frame", "frames.linear")
+def replace_unbacked(m: Machine, k: FlightId, kn: FlightId, ko: FlightId, slot: int, word: int) -> None:
+    """Link a slot of a locked table to I/O space or to the table itself; the old reference goes to `ko`."""
+    t = m.flights[k].frame
+    _locked(m, k, t, slot)
+    require("the flight of the old reference is idle", m.flights[ko].mode == Mode.IDLE, Errno.EAGAIN)
+    level = m.frames[t].type
+    target, writable = m.pte.target(word), m.pte.writable(word)
+    _require_present(m, word)
+    _require_unbacked(m, t, target, level=level, writable=writable)
+    e = m.entries[t, slot]
+    if e.linked:
+        _take_out(m, t, slot, ko, e)
+    _link(m, t, slot, kn, level=level, target=target, writable=writable, backed=False)
+    m.words[t, slot] = word
+
+
+@step("entries.linked", "entries.linear", "words.word", "flights.mode", "flights.frame", "frames.linear")
+def empty(m: Machine, k: FlightId, ko: FlightId, slot: int, word: int) -> None:
+    """Store a word that is not present into a slot of a locked table; the old reference goes to `ko`."""
+    t = m.flights[k].frame
+    _locked(m, k, t, slot)
+    require("the flight of the old reference is idle", m.flights[ko].mode == Mode.IDLE, Errno.EAGAIN)
+    require("the new word is not present", Not(m.pte.present(word)), Errno.EAGAIN)
+    e = m.entries[t, slot]
+    if e.linked:
+        _take_out(m, t, slot, ko, e)
+    m.words[t, slot] = word
+
+
+@step("words.word")
+def amend(m: Machine, k: FlightId, slot: int, word: int) -> None:
+    """Change flags of a linked slot that need no new reference (the fast path of mod_l1_entry)."""
+    t = m.flights[k].frame
+    _locked(m, k, t, slot)
+    e = m.entries[t, slot]
+    _require_present(m, word)
+    require("the slot is linked", e.linked, Errno.EAGAIN)
+    require("to the same frame", e.target == m.pte.target(word), Errno.EAGAIN)
+    require("with the same write permission", e.writable == m.pte.writable(word), Errno.EAGAIN)
+    m.words[t, slot] = word
+
+
+@step("entries.linked", "entries.linear", "flights.mode", "flights.frame", "frames.linear", "frames.next_slot")
+def release(m: Machine, k: FlightId, ko: FlightId, slot: int) -> None:
+    """Unlink the highest linked slot of a table that is being demoted; its reference goes to `ko`."""
+    flight = m.flights[k]
+    require(
+        "the table is being demoted, or its validation is given up",
+        (flight.mode == Mode.DEVALIDATING) | (flight.mode == Mode.VALIDATING),
+        Errno.EAGAIN,
+    )
+    frame = m.frames[flight.frame]
+    require("the slot was validated", (slot >= 0) & (slot < frame.next_slot), Errno.EAGAIN)
+    require("the flight of the old reference is idle", m.flights[ko].mode == Mode.IDLE, Errno.EAGAIN)
+    require("nothing present above", none_present(m, flight.frame, slot + 1, frame.next_slot), Errno.EAGAIN)
+    e = m.entries[flight.frame, slot]
+    if e.linked:
+        _take_out(m, flight.frame, slot, ko, e)
+    frame.next_slot = slot
+
+
+@step(*LINKED, "words.word", "flights.mode", "frames.next_slot", "frames.linear")
+def install_linear(m: Machine, k: FlightId, kn: FlightId, slot: int, word: int) -> None:
+    """Link the next slot of a table being validated to another table of its own level, read-only."""
+    flight = _validating(m, k, slot)
+    table = m.frames[flight.frame]
+    _require_linear(m, flight.frame, kn, word)
+    _link_linear(m, flight.frame, kn, slot, word)
+    table.next_slot = slot + 1
+
+
+@step(*LINKED, "words.word", "flights.mode", "flights.frame", "frames.linear")
+def replace_linear(m: Machine, k: FlightId, kn: FlightId, ko: FlightId, slot: int, word: int) -> None:
+    """Link a slot of a locked table to another table of its own level, read-only."""
+    t = m.flights[k].frame
+    _locked(m, k, t, slot)
+    require("the flight of the old reference is idle", m.flights[ko].mode == Mode.IDLE, Errno.EAGAIN)
+    _require_linear(m, t, kn, word)
+    e = m.entries[t, slot]
+    if e.linked:
+        _take_out(m, t, slot, ko, e)
+    _link_linear(m, t, kn, slot, word)
+
+
+def _require_linear(m: Machine, t: Mfn, kn: FlightId, word: int) -> None:
+    """Refuse unless `t` may link another table of its level with the reference in `kn`."""
+    _require_present(m, word)
+    target = m.pte.target(word)
+    require("a linear entry is read-only", Not(m.pte.writable(word)), Errno.EINVAL)
+    table, linked, flight = m.frames[t], m.frames[target], m.flights[kn]
+    require("the level is above L1", (table.type >= PageType.L2) & (table.type <= PageType.L4), Errno.EINVAL)
+    require(
+        "the reference is to the entry's target",
+        (flight.mode == Mode.HELD) & (flight.frame == target) & (target != t),
+        Errno.EAGAIN,
+    )
+    require(
+        "the target is a validated table of the same level",
+        (linked.type == table.type) & linked.validated,
+        Errno.EINVAL,
+    )
+    require("the table is no linear target", (table.linear >= 0) & (table.linear < LINEAR_LIMIT), Errno.EINVAL)
+    require("the target has no linear entries", (linked.linear <= 0) & (linked.linear > -LINEAR_LIMIT), Errno.EINVAL)
+
+
+def _link_linear(m: Machine, t: Mfn, kn: FlightId, slot: int, word: int) -> None:
+    target = m.pte.target(word)
+    table, linked = m.frames[t], m.frames[target]
+    table.linear = table.linear + 1
+    linked.linear = linked.linear - 1
+    _link(m, t, slot, kn, level=table.type, target=target, writable=False, backed=True)
+    m.entries[t, slot].linear = True
+    m.words[t, slot] = word

@@ -1,0 +1,139 @@
+"""HYPERVISOR_mmu_update: a batch of writes to page tables, to plain memory, and to the machine-to-physical map.
+
+Public interface: xen/include/public/xen.h, MMU_*. The low two bits of a request's pointer are its command.
+Done-counts: a batch stops at the first refusal; each request's old table is finished before the next.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from xenmodel.domains.naming import named_domain, require_control
+from xenmodel.hypercall import PREEMPT, Call, Continuation, Preempted, Result, Steps
+from xenmodel.machine import Machine
+from xenmodel.memory.claim import drop_ref, take_ref
+from xenmodel.memory.holders import Purpose
+from xenmodel.memory.promotion import finish_old_table
+from xenmodel.memory.rows import NO_FRAME, Mode
+from xenmodel.memory.updates import flights, update_word
+from xenmodel.step import Refused, require, step
+from xenspec.vocabulary import DOMID_IO, PAGE_SIZE, DomId, Errno, FlightId, Mfn
+
+PREEMPTED = 1 << 31
+"""MMU_UPDATE_PREEMPTED: flag of a re-entry, in the count argument."""
+COMMAND_MASK = 7
+WORD_BYTES = 8
+
+
+class Command(IntEnum):
+    """MMU_*: the command in the low bits of a request's pointer."""
+
+    NORMAL = 0
+    MACHPHYS = 1
+    PRESERVE_AD = 2
+    NO_TRANSLATE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class MmuUpdate:
+    """Requests are (pointer, value) pairs; `preempted` marks a re-entry."""
+
+    requests: tuple[tuple[int, int], ...]
+    foreign: int
+    """The domain whose frames are named; in the upper half, plus one, the owner of the tables (PFD)."""
+    preempted: bool = False
+
+
+@step("m2p.pfn")
+def set_m2p(m: Machine, k: FlightId, pfn: int) -> None:
+    """Store a machine-to-physical entry of a frame that is held."""
+    flight = m.flights[k]
+    require("the frame is held", flight.mode == Mode.REF, Errno.EAGAIN)
+    m.m2p[flight.frame].pfn = pfn
+
+
+def mmu_update(x: Call, call: MmuUpdate) -> Steps[Result]:
+    """Apply the requests in order; stop at the first refusal."""
+    try:
+        yield from finish_old_table(x, FlightId((x.vcpu, Purpose.OLD)))
+    except Preempted:
+        return Result(done=0, continuation=Continuation("mmu_update", call, 0))
+    if call.preempted and not call.requests:
+        return Result(rc=signed32(call.foreign))
+    done = 0
+    try:
+        owners = _owners(x, call.foreign)
+        for pointer, value in call.requests:
+            if x.m.vcpus[x.vcpu].old_table != NO_FRAME or (done and (yield PREEMPT)):
+                raise Preempted  # noqa: TRY301 - one place makes the continuation
+            yield from _request(x, pointer, value, *owners)
+            done += 1
+    except Refused as refusal:
+        return _ended(x, -refusal.errno, done)
+    except Preempted:
+        return _continued(call, done)
+    return _ended(x, 0, done)
+
+
+def signed32(value: int) -> int:
+    """Return a 32-bit value as the signed number it carries."""
+    return value - (1 << 32) if value & (1 << 31) else value
+
+
+def _owners(x: Call, foreign: int) -> tuple[DomId, DomId]:
+    """Return the owner of the tables and the domain whose frames are named."""
+    table_owner = x.domain
+    upper = foreign >> 16
+    if upper:
+        table_owner = DomId(upper - 1)
+        if not x.m.domains[table_owner].exists:
+            raise Refused("the owner of the tables exists", Errno.ESRCH)
+    return table_owner, named_domain(x, foreign & 0xFFFF)
+
+
+def _request(x: Call, pointer: int, value: int, table_owner: DomId, named: DomId) -> Steps[None]:
+    """Apply one request."""
+    command = pointer & COMMAND_MASK
+    if command == Command.MACHPHYS:
+        yield from _set_m2p(x, pointer, value, table_owner, named)
+        return
+    if command not in (Command.NORMAL, Command.PRESERVE_AD, Command.NO_TRANSLATE):
+        raise Refused("the command exists", Errno.ENOSYS)
+    if named != DOMID_IO:
+        require_control(x, named)
+    require_control(x, table_owner)
+    yield from update_word(
+        x,
+        Mfn(pointer // PAGE_SIZE),
+        pointer % PAGE_SIZE // WORD_BYTES,
+        value,
+        owners=(table_owner, named),
+        preserve_ad=command == Command.PRESERVE_AD,
+    )
+
+
+def _set_m2p(x: Call, pointer: int, value: int, table_owner: DomId, named: DomId) -> Steps[None]:
+    """Set the machine-to-physical entry of a frame of the named domain."""
+    if table_owner != x.domain:
+        raise Refused("no foreign tables with MACHPHYS", Errno.EPERM)
+    if named != DOMID_IO:
+        require_control(x, named)
+    k, _, _ = flights(x.vcpu)
+    take_ref(x.m, k, Mfn(pointer // PAGE_SIZE), named)
+    yield take_ref
+    set_m2p(x.m, k, value)
+    yield set_m2p
+    drop_ref(x.m, k)
+    yield drop_ref
+
+
+def _ended(x: Call, rc: int, done: int) -> Result:
+    """Answer, by a continuation if the vCPU has an old table to finish."""
+    if x.m.vcpus[x.vcpu].old_table == NO_FRAME:
+        return Result(rc=rc, done=done)
+    rest = MmuUpdate((), rc & 0xFFFFFFFF, preempted=True)
+    return Result(done=done, continuation=Continuation("mmu_update", rest, done))
+
+
+def _continued(call: MmuUpdate, done: int) -> Result:
+    rest = MmuUpdate(call.requests[done:], call.foreign, preempted=True)
+    return Result(done=done, continuation=Continuation("mmu_update", rest, done))

@@ -1,0 +1,369 @@
+"""Promotion and demotion: a frame becomes a page table entry by entry, and ceases to be one.
+
+Sequences of the steps of claim, linking and validation, in Xen's order (promote_lN_table, demote_lN_table,
+_get_page_type, _put_page_type). `k` is always the flight that holds the frame at work; an entry's target
+travels in the flight one level deeper (`deeper(k)`).
+"""
+
+from xenmodel.abi import pte
+from xenmodel.hypercall import PREEMPT, SPIN, Call, FrameInfo, Preempted, Steps, frame_info, note
+from xenmodel.memory.claim import (
+    claim,
+    drop_ref,
+    drop_type,
+    finish_flush,
+    flush_next_cpu,
+)
+from xenmodel.memory.holders import DEPTH
+from xenmodel.memory.linking import accept_descriptor, install, install_unbacked, release, skip_absent
+from xenmodel.memory.rows import NO_FRAME, Mode
+from xenmodel.memory.targets import install_table, take_leaf
+from xenmodel.memory.validation import (
+    defer,
+    fail_validation,
+    finish_devalidation,
+    finish_validation,
+    keep_in_entry,
+    suspend,
+    take_from_entry,
+    take_old,
+    take_old_child,
+    unwind,
+    write_xen_slots,
+)
+from xenmodel.step import Refused
+from xenspec.vocabulary import SLOTS, Errno, FlightId, PageType
+
+def deeper(k: FlightId) -> FlightId:
+    """Return the flight one level below `k`."""
+    return FlightId((k[0], k[1] + DEPTH))
+
+
+def take_type(x: Call, k: FlightId, want: PageType) -> Steps[None]:
+    """Take a type reference for the frame in flight `k`, promoting it if need be.
+
+    Raises Refused with the errno of the innermost failure; the flight then holds its general reference
+    still, unless the frame became the vCPU's old table. Raises Preempted with the frame left partial.
+    """
+    m = x.m
+    flight = m.flights[k]
+    f = flight.frame
+    frame = m.frames[f]
+    before: FrameInfo | None = None
+    if frame.type_count == 0 or not frame.validated:
+        before = frame_info(x, f)
+    while True:
+        try:
+            claim(m, k, want)
+            break
+        except Refused as refusal:
+            if refusal.errno != Errno.EAGAIN:
+                raise
+            yield SPIN
+    yield claim
+    if flight.mode == Mode.HELD:
+        return
+    if flight.mode == Mode.FLUSHING:
+        if want == PageType.WRITABLE and before is not None:
+            note(x, "settype", f, want, before)
+        yield from flush_all(x, k)
+    if flight.mode == Mode.VALIDATING:
+        if before is not None:
+            note(x, "validate", f, want, before)
+        yield from promote(x, k, want)
+
+
+def flush_all(x: Call, k: FlightId) -> Steps[None]:
+    """Flush every CPU that may translate to the frame whose type changes."""
+    m = x.m
+    frame = m.frames[m.flights[k].frame]
+    while frame.cursor < m.cpu_count:
+        flush_next_cpu(m, k)
+        yield flush_next_cpu
+    finish_flush(m, k)
+    yield finish_flush
+
+
+def promote(x: Call, k: FlightId, level: PageType) -> Steps[None]:
+    """Validate the frame in flight `k` as a table or descriptor page."""
+    if x.stores is not None:
+        x.stores(x.m.flights[k].frame)
+    if level == PageType.SEG:
+        yield from _promote_descriptors(x, k)
+    elif level == PageType.L1:
+        yield from _promote_l1(x, k)
+    else:
+        yield from _promote_table(x, k, level)
+    finish_validation(x.m, k)
+    yield finish_validation
+
+
+def _promote_descriptors(x: Call, k: FlightId) -> Steps[None]:
+    """Check and store every descriptor of the page; a bad one leaves the page without a type."""
+    m = x.m
+    f = m.flights[k].frame
+    slot = m.words.next_nonzero(f, 0)
+    try:
+        while slot < SLOTS:
+            skip_absent(m, k, slot)
+            yield skip_absent
+            accept_descriptor(m, k, slot)
+            yield accept_descriptor
+            slot = m.words.next_nonzero(f, slot + 1)
+    except Refused:
+        fail_validation(m, k)
+        yield fail_validation
+        raise
+    skip_absent(m, k, SLOTS)
+    yield skip_absent
+
+
+def _promote_l1(x: Call, k: FlightId) -> Steps[None]:
+    """Take every present entry's target; on failure release what was taken, in one go."""
+    m = x.m
+    f = m.flights[k].frame
+    owner = m.frames[f].owner
+    inner = deeper(k)
+    words = m.words
+    slot = words.next_present(f, 0)
+    try:
+        while slot < SLOTS:
+            if m.frames[f].next_slot != slot:
+                skip_absent(m, k, slot)
+                yield skip_absent
+            word = yield from take_leaf(x, inner, words[f, slot], owner, owner)
+            if m.flights[inner].mode == Mode.IDLE:
+                install_unbacked(m, k, inner, slot, word)
+                yield install_unbacked
+            else:
+                install(m, k, inner, slot, word)
+                yield install
+            slot = words.next_present(f, slot + 1)
+    except Refused:
+        yield from _release_all(x, k)
+        fail_validation(m, k)
+        yield fail_validation
+        raise
+    if m.frames[f].next_slot != SLOTS:
+        skip_absent(m, k, SLOTS)
+        yield skip_absent
+
+
+def _release_all(x: Call, k: FlightId) -> Steps[None]:
+    """Unlink every linked entry of an L1 table and drop what they held."""
+    m = x.m
+    f = m.flights[k].frame
+    inner = deeper(k)
+    slot = m.words.last_present(f, m.frames[f].next_slot)
+    while slot >= 0:
+        release(m, k, inner, slot)
+        yield release
+        yield from drop_leaf(x, inner)
+        slot = m.words.last_present(f, slot)
+    if m.flights[k].mode == Mode.VALIDATING:
+        unwind(m, k)
+        yield unwind
+
+
+def drop_leaf(x: Call, k: FlightId) -> Steps[None]:
+    """Drop what an L1 entry held: nothing, a general reference, or both references of a writable frame."""
+    flight = x.m.flights[k]
+    if flight.mode == Mode.HELD:
+        drop_type(x.m, k)
+        yield drop_type
+    if flight.mode == Mode.REF:
+        drop_ref(x.m, k)
+        yield drop_ref
+
+
+def _promote_table(x: Call, k: FlightId, level: PageType) -> Steps[None]:
+    """Link every present entry of an L2, L3 or L4 table; preemptible between slots below L4."""
+    m = x.m
+    f = m.flights[k].frame
+    frame = m.frames[f]
+    first = frame.next_slot
+    slot = _next_guest_slot(x, f, first, level)
+    while slot < SLOTS:
+        if frame.next_slot != slot:
+            skip_absent(m, k, slot)
+            yield skip_absent
+        if level != PageType.L4 and slot > first and (yield PREEMPT):
+            yield from _suspend(x, k)
+        yield from _promote_slot(x, k, slot)
+        slot = _next_guest_slot(x, f, slot + 1, level)
+    if frame.next_slot != SLOTS:
+        skip_absent(m, k, SLOTS)
+        yield skip_absent
+    if level == PageType.L4:
+        write_xen_slots(m, k, readonly_m2p=m.domains[frame.owner].m2p_strict)
+        yield write_xen_slots
+
+
+def _next_guest_slot(x: Call, f: int, slot: int, level: PageType) -> int:
+    """Return the next present slot that belongs to the guest, else 512."""
+    slot = x.m.words.next_present(f, slot)
+    if level == PageType.L4 and pte.XEN_FIRST_SLOT <= slot <= pte.XEN_LAST_SLOT:
+        slot = x.m.words.next_present(f, pte.XEN_LAST_SLOT + 1)
+    return slot
+
+
+def _promote_slot(x: Call, k: FlightId, slot: int) -> Steps[None]:
+    """Link one entry; on failure leave what Xen leaves (fail at slot 0, else an old partial table)."""
+    m = x.m
+    f = m.flights[k].frame
+    inner = deeper(k)
+    word = m.words[f, slot]
+    try:
+        if m.frames[f].partial_entry:
+            take_from_entry(m, k, inner, slot, demote=False)
+            yield take_from_entry
+        yield from install_table(x, k, inner, slot, word)
+    except Preempted:
+        if m.flights[inner].mode == Mode.REF:
+            keep_in_entry(m, k, inner, slot)
+            yield keep_in_entry
+        yield from _suspend(x, k)
+    except Refused:
+        yield from _abandon(x, k, slot)
+        raise
+
+
+def _suspend(x: Call, k: FlightId) -> Steps[None]:
+    """Leave the table partial and stop."""
+    suspend(x.m, k)
+    yield suspend
+    raise Preempted
+
+
+def _abandon(x: Call, k: FlightId, slot: int) -> Steps[None]:
+    """Give a failed promotion up: the table has no type, or becomes the vCPU's old, partial table.
+
+    If the failed child is itself the vCPU's old table, its general reference stays with the slot; one
+    further below is finished first (real Xen loses that reference: deviation D1 of the oracle's rules).
+    """
+    m = x.m
+    flight = m.flights[k]
+    inner = deeper(k)
+    vcpu = m.vcpus[x.vcpu]
+    if slot == 0:
+        fail_validation(m, k)
+        yield fail_validation
+        return
+    if vcpu.old_table != NO_FRAME:
+        if vcpu.old_table == m.pte.target(m.words[flight.frame, slot]) and vcpu.old_partial:
+            take_old_child(m, x.vcpu, k, inner, slot)
+            yield take_old_child
+        else:
+            yield from finish_old_table(x, inner)
+    suspend(m, k)
+    yield suspend
+    defer(m, x.vcpu, k)
+    yield defer
+
+
+def release_type(x: Call, k: FlightId) -> Steps[None]:
+    """Drop the type reference in flight `k`; the last one demotes a table. Raises Preempted."""
+    m = x.m
+    flight = m.flights[k]
+    drop_type(m, k)
+    yield drop_type
+    if flight.mode == Mode.DEVALIDATING:
+        f = flight.frame
+        note(x, "devalidate", f, m.frames[f].type, frame_info(x, f))
+        yield from demote(x, k)
+
+
+def release_both(x: Call, k: FlightId) -> Steps[None]:
+    """Drop both references in flight `k` (put_page_and_type). Raises Preempted with the general one kept."""
+    yield from release_type(x, k)
+    drop_ref(x.m, k)
+    yield drop_ref
+
+
+def demote(x: Call, k: FlightId) -> Steps[None]:
+    """Release every entry of the table in flight `k`, from the last linked one down."""
+    m = x.m
+    f = m.flights[k].frame
+    frame = m.frames[f]
+    if frame.type == PageType.L1:
+        yield from _release_all(x, k)
+    else:
+        yield from _demote_table(x, k)
+    finish_devalidation(m, k)
+    yield finish_devalidation
+
+
+def _demote_table(x: Call, k: FlightId) -> Steps[None]:
+    """Release the entries of an L2, L3 or L4 table; preemptible between slots below L4."""
+    m = x.m
+    f = m.flights[k].frame
+    frame = m.frames[f]
+    inner = deeper(k)
+    started = frame.next_slot
+    if frame.partial_entry:
+        slot = started
+        take_from_entry(m, k, inner, slot, demote=True)
+        yield take_from_entry
+    else:
+        slot = _last_guest_slot(x, f, started)
+        if slot >= 0:
+            release(m, k, inner, slot)
+            yield release
+    while slot >= 0:
+        yield from _demote_child(x, k, inner, slot)
+        slot = _last_guest_slot(x, f, slot)
+        if slot < 0:
+            return
+        if frame.type != PageType.L4 and (yield PREEMPT):
+            yield from _suspend(x, k)
+        release(m, k, inner, slot)
+        yield release
+
+
+def _last_guest_slot(x: Call, f: int, end: int) -> int:
+    """Return the last present slot below `end` that belongs to the guest, else -1."""
+    slot = x.m.words.last_present(f, end)
+    if x.m.frames[f].type == PageType.L4 and pte.XEN_FIRST_SLOT <= slot <= pte.XEN_LAST_SLOT:
+        slot = x.m.words.last_present(f, pte.XEN_FIRST_SLOT)
+    return slot
+
+
+def _demote_child(x: Call, k: FlightId, inner: FlightId, slot: int) -> Steps[None]:
+    """Drop what the entry at `slot` held, now in flight `inner`."""
+    m = x.m
+    child = m.flights[inner]
+    try:
+        if child.mode == Mode.DEVALIDATING:
+            yield from demote(x, inner)
+        elif child.mode == Mode.HELD:
+            yield from release_type(x, inner)
+    except Preempted:
+        keep_in_entry(m, k, inner, slot)
+        yield keep_in_entry
+        yield from _suspend(x, k)
+    if child.mode == Mode.REF:
+        drop_ref(m, inner)
+        yield drop_ref
+
+
+def finish_old_table(x: Call, k: FlightId) -> Steps[None]:
+    """Release the vCPU's old table, if it has one (put_old_guest_table). Raises Preempted, still old."""
+    m = x.m
+    if m.vcpus[x.vcpu].old_table == NO_FRAME:
+        return
+    take_old(m, x.vcpu, k)
+    yield take_old
+    flight = m.flights[k]
+    f = flight.frame
+    try:
+        if flight.mode == Mode.DEVALIDATING:
+            note(x, "devalidate", f, m.frames[f].type, frame_info(x, f))
+            yield from demote(x, k)
+        elif flight.mode == Mode.HELD:
+            yield from release_type(x, k)
+    except Preempted:
+        defer(m, x.vcpu, k)
+        yield defer
+        raise
+    drop_ref(m, k)
+    yield drop_ref

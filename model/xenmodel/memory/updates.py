@@ -1,0 +1,198 @@
+"""Changing one page-table entry or one plain word: what mmu_update, update_va_mapping and trapped writes share.
+
+An update of a validated table: flags are checked, a change of harmless flags is stored at once (the fast
+path), else the new target is taken, the entry stored, the old target dropped; an old *table* becomes the
+vCPU's old table and is finished by a re-entry (mod_lN_entry).
+"""
+
+from xenmodel.abi import pte
+from xenmodel.hypercall import Call, Preempted, Steps
+from xenmodel.machine import Machine
+from xenmodel.memory.claim import drop_ref, drop_type, lock_page, take_ref, unlock_page
+from xenmodel.memory.holders import Purpose
+from xenmodel.memory.linking import amend, empty, replace, replace_unbacked
+from xenmodel.memory.promotion import drop_leaf, take_type
+from xenmodel.memory.rows import Mode
+from xenmodel.memory.targets import replace_table, take_leaf
+from xenmodel.memory.validation import defer
+from xenmodel.step import Refused, require, step
+from xenspec.vocabulary import SLOTS, DomId, Errno, FlightId, Mfn, PageType, VcpuId
+
+
+def flights(v: VcpuId) -> tuple[FlightId, FlightId, FlightId]:
+    """Return a vCPU's flights for the page at work, a new target and an old one."""
+    return FlightId((v, Purpose.PAGE)), FlightId((v, Purpose.NEW)), FlightId((v, Purpose.OLD))
+
+
+@step("words.word")
+def write_word(m: Machine, k: FlightId, slot: int, word: int) -> None:
+    """Store a raw word into a frame that is held as writable memory."""
+    flight = m.flights[k]
+    require("the frame is held", flight.mode == Mode.HELD, Errno.EAGAIN)
+    require("as writable memory", m.frames[flight.frame].type == PageType.WRITABLE, Errno.EAGAIN)
+    require("the slot exists", (slot >= 0) & (slot < SLOTS), Errno.EINVAL)
+    m.words[flight.frame, slot] = word
+
+
+def modify(
+    x: Call, slot: int, word: int, named: DomId, *, preserve_ad: bool = False, fast: bool = True
+) -> Steps[None]:
+    """Change a slot of the table that flight PAGE has locked, whatever its level."""
+    m = x.m
+    k, kn, ko = flights(x.vcpu)
+    t = m.flights[k].frame
+    level = m.frames[t].type
+    if level == PageType.L4 and pte.XEN_FIRST_SLOT <= slot <= pte.XEN_LAST_SLOT:
+        raise Refused("the slot belongs to the guest", Errno.EINVAL)
+    before = m.words[t, slot]
+    if not m.pte.present(word):
+        stored = pte.with_accessed_dirty_of(word, before) if preserve_ad else word
+        empty(m, k, ko, slot, stored)
+        yield empty
+    else:
+        yield from _modify_present(x, slot, word, named, preserve_ad=preserve_ad, fast=fast)
+    yield from _drop_old(x, ko, level)
+
+
+def _modify_present(
+    x: Call, slot: int, word: int, named: DomId, *, preserve_ad: bool, fast: bool
+) -> Steps[None]:
+    """Store a present entry: by the fast path, or with a new reference."""
+    m = x.m
+    k, kn, ko = flights(x.vcpu)
+    t = m.flights[k].frame
+    level = m.frames[t].type
+    _check_flags(x, t, level, word)
+    before = m.words[t, slot]
+    stored = pte.adjusted(word, level)
+    if fast and pte.same_but_for_fast_path(before, stored):
+        amend(m, k, slot, pte.with_accessed_dirty_of(stored, before) if preserve_ad else stored)
+        yield amend
+        return
+    if level != PageType.L1:
+        if preserve_ad:
+            stored = pte.with_accessed_dirty_of(stored, before)
+        yield from replace_table(x, k, (kn, ko), slot, stored)
+        return
+    stored = yield from take_leaf(x, kn, stored, m.frames[t].owner, named)
+    if preserve_ad:
+        stored = pte.with_accessed_dirty_of(stored, before)
+    if m.flights[kn].mode == Mode.IDLE:
+        replace_unbacked(m, k, kn, ko, slot, stored)
+        yield replace_unbacked
+    else:
+        replace(m, k, kn, ko, slot, stored)
+        yield replace
+
+
+def _check_flags(x: Call, t: Mfn, level: PageType, word: int) -> None:
+    """Refuse flags that no entry of this table may have."""
+    if level == PageType.L1:
+        if pte.without_io_rights_refused(word) and not x.m.domains[x.m.frames[t].owner].io_rights:
+            raise Refused("L1 flags", Errno.EINVAL)
+    elif pte.table_flags_refused(word):
+        raise Refused("table flags", Errno.EINVAL)
+
+
+def _drop_old(x: Call, ko: FlightId, level: PageType) -> Steps[None]:
+    """Drop what the old entry held; a table is deferred to the vCPU."""
+    if x.m.flights[ko].mode == Mode.IDLE:
+        return
+    if level == PageType.L1:
+        yield from drop_leaf(x, ko)
+    else:
+        defer(x.m, x.vcpu, ko)
+        yield defer
+
+
+def update_word(
+    x: Call, f: Mfn, slot: int, word: int, *, owners: tuple[DomId, DomId], preserve_ad: bool
+) -> Steps[None]:
+    """Write a word at (f, slot) by mmu_update: a table entry if the frame is a table in use, else raw.
+
+    `owners`: of the page, and of the frames that entries may name. Raises Refused.
+    """
+    m = x.m
+    k, _, _ = flights(x.vcpu)
+    take_ref(m, k, f, owners[0])
+    yield take_ref
+    try:
+        try:
+            lock_page(m, k, f)
+            yield lock_page
+        except Refused:
+            yield from _write_unlocked(x, k, slot, word)
+        else:
+            yield from _write_locked(x, k, slot, word, owners=owners, preserve_ad=preserve_ad)
+    except (Refused, Preempted):
+        drop_ref(m, k)
+        yield drop_ref
+        raise
+    drop_ref(m, k)
+    yield drop_ref
+
+
+def _write_locked(
+    x: Call, k: FlightId, slot: int, word: int, *, owners: tuple[DomId, DomId], preserve_ad: bool
+) -> Steps[None]:
+    """Write into a frame in use: by its type."""
+    m = x.m
+    kind = m.frames[m.flights[k].frame].type
+    try:
+        if kind == PageType.WRITABLE:
+            write_word(m, k, slot, word)
+            yield write_word
+        elif kind == PageType.L1 or (PageType.L2 <= kind <= PageType.L4 and owners[0] == owners[1]):
+            yield from modify(x, slot, word, owners[1], preserve_ad=preserve_ad)
+        else:
+            raise Refused("a table, or writable memory", Errno.EINVAL)
+    except (Refused, Preempted):
+        unlock_page(m, k)
+        yield unlock_page
+        raise
+    unlock_page(m, k)
+    yield unlock_page
+
+
+def _write_unlocked(x: Call, k: FlightId, slot: int, word: int) -> Steps[None]:
+    """Write into a frame that is not in use: as writable memory for the moment."""
+    m = x.m
+    try:
+        yield from take_type(x, k, PageType.WRITABLE)
+    except Refused as refusal:
+        raise Refused(refusal.guard, Errno.EINVAL) from None
+    write_word(m, k, slot, word)
+    yield write_word
+    drop_type(m, k)
+    yield drop_type
+
+
+def take_locked_l1(x: Call, f: Mfn, owner: DomId) -> Steps[bool]:
+    """Lock `f` in flight PAGE if it is a validated L1 table of `owner`; return whether it is."""
+    m = x.m
+    k, _, _ = flights(x.vcpu)
+    try:
+        take_ref(m, k, f, owner)
+        yield take_ref
+    except Refused:
+        return False
+    try:
+        lock_page(m, k, f)
+        yield lock_page
+    except Refused:
+        drop_ref(m, k)
+        yield drop_ref
+        return False
+    if m.frames[f].type != PageType.L1:
+        yield from unlock_and_drop(x)
+        return False
+    return True
+
+
+def unlock_and_drop(x: Call) -> Steps[None]:
+    """Undo `take_locked_l1`."""
+    k, _, _ = flights(x.vcpu)
+    unlock_page(x.m, k)
+    yield unlock_page
+    drop_ref(x.m, k)
+    yield drop_ref

@@ -1,0 +1,201 @@
+"""All state is tables of rows: `m.frames[mfn].type_count += 1`.
+
+A table maps a key to a row with named fields; every key has a row (a table makes the default row on first
+use), so that step code needs no membership tests and reads the same over symbolic rows. Three backings give
+the same step code three lives: plain rows (this module, fast), recording rows (which cells were read and
+written: xenproofs.judge), symbolic rows (xenproofs.symbolic). A *cell* is (table, key, field).
+"""
+
+from collections.abc import Callable, ItemsView, Iterator, Mapping
+from typing import Generic, Protocol, TypeVar
+
+XEN_FIRST_SLOT = 256
+XEN_END_SLOT = 272
+"""The L4 slots that belong to Xen are XEN_FIRST_SLOT .. XEN_END_SLOT-1; the first is the read-only M2P."""
+SELF_MAP_SLOT = 258
+SELF_MAP_FLAGS = 0x8000000000000063
+"""The self map of an L4: present, writable, accessed, dirty, no execution, not for user mode."""
+
+K = TypeVar("K")
+R = TypeVar("R")
+K_contra = TypeVar("K_contra", contravariant=True)
+R_co = TypeVar("R_co", covariant=True)
+
+
+class ReadTable(Protocol[K_contra, R_co]):
+    """What a hypercall or an invariant sees of a table."""
+
+    def __getitem__(self, key: K_contra, /) -> R_co:
+        """Return the row of `key`."""
+        ...
+
+
+class Table(Protocol[K, R]):
+    """What a step sees of a table; its rows are mutable."""
+
+    def __getitem__(self, key: K, /) -> R:
+        """Return the row of `key`."""
+        ...
+
+
+class PlainTable(dict[K, R], Generic[K, R]):
+    """A dictionary of rows that makes a default row for an absent key."""
+
+    __slots__ = ("_default", "name")
+
+    def __init__(self, name: str, default: Callable[[K], R]) -> None:
+        super().__init__()
+        self.name = name
+        self._default = default
+
+    def __missing__(self, key: K) -> R:
+        row = self[key] = self._default(key)
+        return row
+
+    def rows(self) -> ItemsView[K, R]:
+        """Return the rows that exist so far, by key."""
+        return self.items()
+
+
+class Words(Protocol):
+    """The raw contents of frames: 512 words each, zero unless written."""
+
+    def __getitem__(self, key: tuple[int, int], /) -> int:
+        """Return the word at (frame, slot)."""
+        ...
+
+    def __setitem__(self, key: tuple[int, int], word: int, /) -> None:
+        """Set the word at (frame, slot)."""
+        ...
+
+    def next_present(self, frame: int, slot: int) -> int:
+        """Return the first slot from `slot` on with bit 0 set, else 512."""
+        ...
+
+    def next_nonzero(self, frame: int, slot: int) -> int:
+        """Return the first slot from `slot` on that is not zero, else 512."""
+        ...
+
+    def last_present(self, frame: int, end: int) -> int:
+        """Return the last slot below `end` with bit 0 set, else -1."""
+        ...
+
+    def none_present(self, frame: int, first: int, end: int, *, top: bool) -> bool:
+        """Return whether no word in slots first .. end-1 has bit 0 set; `top` leaves out Xen's L4 slots."""
+        ...
+
+    def all_zero(self, frame: int, first: int, end: int) -> bool:
+        """Return whether every word in slots first .. end-1 is zero."""
+        ...
+
+    def clear(self, frame: int) -> None:
+        """Make every word of the frame zero."""
+        ...
+
+    def copy(self, target: int, source: int) -> None:
+        """Make the words of `target` equal to those of `source`."""
+        ...
+
+    def write_xen_slots(self, frame: int, slots: Mapping[int, int], *, readonly_m2p: bool) -> None:
+        """Overwrite the L4 slots that belong to Xen with `slots` and the self map."""
+        ...
+
+    def write_readonly_m2p(self, frame: int, slots: Mapping[int, int], *, shown: bool) -> None:
+        """Write or empty the L4 slot of the read-only M2P."""
+        ...
+
+
+class PlainWords:
+    """Words by frame; only those that are not zero are kept."""
+
+    __slots__ = ("pages",)
+
+    def __init__(self) -> None:
+        self.pages: dict[int, dict[int, int]] = {}
+
+    def __getitem__(self, key: tuple[int, int]) -> int:
+        page = self.pages.get(key[0])
+        return page.get(key[1], 0) if page else 0
+
+    def __setitem__(self, key: tuple[int, int], word: int) -> None:
+        page = self.pages.get(key[0])
+        if page is None:
+            page = self.pages[key[0]] = {}
+        if word:
+            page[key[1]] = word
+        else:
+            page.pop(key[1], None)
+
+    def next_present(self, frame: int, slot: int) -> int:
+        """Return the first slot from `slot` on with bit 0 set, else 512."""
+        page = self.pages.get(frame)
+        if not page:
+            return 512
+        if page.get(slot, 0) & 1:
+            return slot
+        if len(page) < 24:
+            return min((s for s, w in page.items() if s >= slot and w & 1), default=512)
+        for later in range(slot, 512):
+            if page.get(later, 0) & 1:
+                return later
+        return 512
+
+    def last_present(self, frame: int, end: int) -> int:
+        """Return the last slot below `end` with bit 0 set, else -1."""
+        page = self.pages.get(frame)
+        if not page:
+            return -1
+        if page.get(end - 1, 0) & 1:
+            return end - 1
+        if len(page) < 24:
+            return max((s for s, w in page.items() if s < end and w & 1), default=-1)
+        for earlier in range(end - 1, -1, -1):
+            if page.get(earlier, 0) & 1:
+                return earlier
+        return -1
+
+    def none_present(self, frame: int, first: int, end: int, *, top: bool) -> bool:
+        """Return whether no word in slots first .. end-1 has bit 0 set; `top` leaves out Xen's L4 slots."""
+        if first >= end:
+            return True
+        found = self.next_present(frame, first)
+        if top and XEN_FIRST_SLOT <= found < XEN_END_SLOT:
+            found = self.next_present(frame, XEN_END_SLOT)
+        return found >= end
+
+    def all_zero(self, frame: int, first: int, end: int) -> bool:
+        """Return whether every word in slots first .. end-1 is zero."""
+        return first >= end or self.next_nonzero(frame, first) >= end
+
+    def next_nonzero(self, frame: int, slot: int) -> int:
+        """Return the first slot from `slot` on that is not zero, else 512."""
+        page = self.pages.get(frame)
+        if not page:
+            return 512
+        if slot in page:
+            return slot
+        return min((s for s in page if s >= slot), default=512)
+
+    def clear(self, frame: int) -> None:
+        """Make every word of the frame zero."""
+        self.pages.pop(frame, None)
+
+    def copy(self, target: int, source: int) -> None:
+        """Make the words of `target` equal to those of `source`."""
+        self.pages[target] = dict(self.pages.get(source, {}))
+
+    def write_xen_slots(self, frame: int, slots: Mapping[int, int], *, readonly_m2p: bool) -> None:
+        """Overwrite the L4 slots that belong to Xen with `slots` and the self map."""
+        for slot in range(XEN_FIRST_SLOT, XEN_END_SLOT):
+            self[frame, slot] = slots.get(slot, 0)
+        self[frame, SELF_MAP_SLOT] = frame << 12 | SELF_MAP_FLAGS
+        if not readonly_m2p:
+            self[frame, XEN_FIRST_SLOT] = 0
+
+    def write_readonly_m2p(self, frame: int, slots: Mapping[int, int], *, shown: bool) -> None:
+        """Write or empty the L4 slot of the read-only M2P."""
+        self[frame, XEN_FIRST_SLOT] = slots.get(XEN_FIRST_SLOT, 0) if shown else 0
+
+    def frames(self) -> Iterator[int]:
+        """Return the frames that have a word that is not zero."""
+        return iter(self.pages)
