@@ -1,8 +1,8 @@
 """What every test shares: Hypothesis profiles, the seed, and the recordings beside the checkout.
 
 `XENCHECK_PROFILE` chooses how long Hypothesis looks: `dev` (the default: quick, a new seed each time), `ci`
-(repeatable; the default where `CI=true`) and `deep` (by hand). Whatever the profile, the first lines say which
-seed and the last ones how to run the same again.
+(repeatable; the default where `CI=true`) and `deep` (by hand). Whatever the profile, the first lines say
+which seed and the last ones how to run the same again.
 """
 
 from __future__ import annotations

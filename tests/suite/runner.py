@@ -111,6 +111,7 @@ class Runner:
             process = subprocess.Popen(
                 stage.command,
                 cwd=self.root,
+                env={**os.environ, "NO_COLOR": "1"},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
