@@ -1,8 +1,8 @@
 """Hypercalls are generators: they sequence steps, and yield after every one of them.
 
 A hypercall sees a read-only `View` and changes state only through steps. It yields the step that has just
-run, so that a scheduler may switch to another vCPU there and a checker may look; `PREEMPT` where Xen itself
-may preempt (the driver answers True to do so); `SPIN` where Xen waits for another CPU.
+run, so that a scheduler may switch to another vCPU there and a checker may look; a `PREEMPT_…` marker where Xen
+itself may preempt (the driver answers True to do so); `SPIN` where Xen waits for another CPU.
 
 Results: a return code, or a `Continuation` when Xen makes the guest re-enter.
 """
@@ -32,8 +32,12 @@ class Marker:
         return self.name
 
 
-PREEMPT = Marker("PREEMPT")
-"""Xen checks here whether to preempt; answer True to make it so."""
+PREEMPT_BATCH = Marker("PREEMPT_BATCH")
+"""Xen checks here, between the requests of a batch, whether to preempt; answer True to make it so."""
+PREEMPT_TABLE = Marker("PREEMPT_TABLE")
+"""The same between the slots of a table that is being promoted or demoted."""
+PREEMPT_CALL = Marker("PREEMPT_CALL")
+"""The same between the calls of a multicall."""
 SPIN = Marker("SPIN")
 """Xen waits here for another CPU to finish with a frame."""
 
@@ -90,6 +94,10 @@ class Call:
     vcpu: VcpuId
     domain: DomId
     events: list[TypeEvent] = field(default_factory=list)
+    done: int = 0
+    """Requests of the current batch that are finished."""
+    index: int = 0
+    """Calls of the current multicall that are finished."""
     stores: "Callable[[int], None] | None" = None
     """Called with a frame just before Xen looks at its contents: where a replay learns guest stores."""
 

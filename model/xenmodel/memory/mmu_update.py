@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from xenmodel.domains.naming import named_domain, require_control
-from xenmodel.hypercall import PREEMPT, Call, Continuation, Preempted, Result, Steps
+from xenmodel.hypercall import PREEMPT_BATCH, Call, Continuation, Preempted, Result, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory.claim import drop_ref, take_ref
 from xenmodel.memory.holders import Purpose
@@ -59,14 +59,15 @@ def mmu_update(x: Call, call: MmuUpdate) -> Steps[Result]:
         return Result(done=0, continuation=Continuation("mmu_update", call, 0))
     if call.preempted and not call.requests:
         return Result(rc=signed32(call.foreign))
-    done = 0
+    done = x.done = 0
     try:
         owners = _owners(x, call.foreign)
         for pointer, value in call.requests:
-            if x.m.vcpus[x.vcpu].old_table != NO_FRAME or (done and (yield PREEMPT)):
+            if x.m.vcpus[x.vcpu].old_table != NO_FRAME or (done and (yield PREEMPT_BATCH)):
                 raise Preempted  # noqa: TRY301 - one place makes the continuation
             yield from _request(x, pointer, value, *owners)
             done += 1
+            x.done = done
     except Refused as refusal:
         return _ended(x, -refusal.errno, done)
     except Preempted:

@@ -11,7 +11,7 @@ from enum import IntEnum
 from xenmodel.domains.naming import named_domain, require_control
 from xenmodel.hardware.tlb import flush_cpus, invalidate_page
 from xenmodel.hardware.walk import guest_address
-from xenmodel.hypercall import PREEMPT, Call, Continuation, Preempted, Result, Steps
+from xenmodel.hypercall import PREEMPT_BATCH, Call, Continuation, Preempted, Result, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory.claim import drop_ref, take_ref
 from xenmodel.memory.descriptors import set_ldt
@@ -98,15 +98,16 @@ def mmuext_op(x: Call, call: MmuextOp) -> Steps[Result]:
         return Result(done=0, continuation=Continuation("mmuext_op", call, 0))
     if call.preempted and not call.ops:
         return Result(rc=signed32(call.foreign))
-    done = 0
+    done = x.done = 0
     try:
         named = named_domain(x, call.foreign & 0xFFFF)
         require_control(x, named)
         for op in call.ops:
-            if x.m.vcpus[x.vcpu].old_table != NO_FRAME or (done and (yield PREEMPT)):
+            if x.m.vcpus[x.vcpu].old_table != NO_FRAME or (done and (yield PREEMPT_BATCH)):
                 raise Preempted  # noqa: TRY301 - one place makes the continuation
             yield from operation(x, op, named)
             done += 1
+            x.done = done
     except Refused as refusal:
         return _ended(x, -refusal.errno, done)
     except Preempted:

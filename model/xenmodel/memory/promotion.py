@@ -6,7 +6,7 @@ travels in the flight one level deeper (`deeper(k)`).
 """
 
 from xenmodel.abi import pte
-from xenmodel.hypercall import PREEMPT, SPIN, Call, FrameInfo, Preempted, Steps, frame_info, note
+from xenmodel.hypercall import PREEMPT_TABLE, SPIN, Call, FrameInfo, Preempted, Steps, frame_info, note
 from xenmodel.memory.claim import (
     claim,
     drop_ref,
@@ -187,10 +187,15 @@ def _promote_table(x: Call, k: FlightId, level: PageType) -> Steps[None]:
         if frame.next_slot != slot:
             skip_absent(m, k, slot)
             yield skip_absent
-        if level != PageType.L4 and slot > first and (yield PREEMPT):
+        if level != PageType.L4 and slot > first and (yield PREEMPT_TABLE):
             yield from _suspend(x, k)
         yield from _promote_slot(x, k, slot)
         slot = _next_guest_slot(x, f, slot + 1, level)
+    if level != PageType.L4 and first < SLOTS - 1 and (yield PREEMPT_TABLE):
+        if frame.next_slot == first:
+            skip_absent(m, k, first + 1)
+            yield skip_absent
+        yield from _suspend(x, k)
     if frame.next_slot != SLOTS:
         skip_absent(m, k, SLOTS)
         yield skip_absent
@@ -311,11 +316,12 @@ def _demote_table(x: Call, k: FlightId) -> Steps[None]:
             yield release
     while slot >= 0:
         yield from _demote_child(x, k, inner, slot)
-        slot = _last_guest_slot(x, f, slot)
+        below = _last_guest_slot(x, f, slot)
+        if slot > 0 and frame.type != PageType.L4 and (yield PREEMPT_TABLE):
+            yield from _suspend(x, k)
+        slot = below
         if slot < 0:
             return
-        if frame.type != PageType.L4 and (yield PREEMPT):
-            yield from _suspend(x, k)
         release(m, k, inner, slot)
         yield release
 
@@ -334,6 +340,7 @@ def _demote_child(x: Call, k: FlightId, inner: FlightId, slot: int) -> Steps[Non
     child = m.flights[inner]
     try:
         if child.mode == Mode.DEVALIDATING:
+            note(x, "devalidate", child.frame, m.frames[child.frame].type, frame_info(x, child.frame))
             yield from demote(x, inner)
         elif child.mode == Mode.HELD:
             yield from release_type(x, inner)

@@ -1,0 +1,1 @@
+"""Event channels. So far: the frames that Xen holds for them."""
