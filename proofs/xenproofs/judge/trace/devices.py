@@ -6,9 +6,8 @@ that Xen writes into the argument (a new port) stand beside the question, as rec
 
 from typing import Final
 
+from xenproofs.judge.trace.words import S64, U64, DomIdU16, MfnU64, Wire
 from xenspec.vocabulary import Mfn
-
-from xenproofs.judge.trace.words import DomIdU16, MfnU64, S64, U64, Wire
 
 EOI_GMFN: Final = frozenset({17, 28})
 """PHYSDEVOP_pirq_eoi_gmfn, version 1 and 2."""

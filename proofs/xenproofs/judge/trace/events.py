@@ -6,9 +6,8 @@ validation begins: the guest filled it with ordinary stores, so this is where a 
 
 from typing import ClassVar, Literal, TypeAlias
 
+from xenproofs.judge.trace.words import U64, DomIdU16, Flag, MfnU64, SlotWord, VaU64, Wire, WordU64
 from xenspec.vocabulary import PageType
-
-from xenproofs.judge.trace.words import DomIdU16, Flag, MfnU64, SlotWord, U64, VaU64, Wire, WordU64
 
 EventName: TypeAlias = Literal["validate", "devalidate", "settype"]
 

@@ -8,12 +8,12 @@ guest's pointer for the number done, zero where it passed none.
 from enum import StrEnum
 
 from xenproofs.judge.trace.words import (
-    DomIdU16,
-    Flag,
-    MfnU64,
     U8,
     U16,
     U64,
+    DomIdU16,
+    Flag,
+    MfnU64,
     VaU64,
     Wire,
     WordU64,
@@ -66,19 +66,21 @@ class ExtCmd(StrEnum):
     UNMARK_SUPER = "UNMARK_SUPER"
 
 
-WITH_MFN = frozenset({
-    ExtCmd.PIN_L1_TABLE,
-    ExtCmd.PIN_L2_TABLE,
-    ExtCmd.PIN_L3_TABLE,
-    ExtCmd.PIN_L4_TABLE,
-    ExtCmd.UNPIN_TABLE,
-    ExtCmd.NEW_BASEPTR,
-    ExtCmd.NEW_USER_BASEPTR,
-    ExtCmd.CLEAR_PAGE,
-    ExtCmd.COPY_PAGE,
-    ExtCmd.MARK_SUPER,
-    ExtCmd.UNMARK_SUPER,
-})
+WITH_MFN = frozenset(
+    {
+        ExtCmd.PIN_L1_TABLE,
+        ExtCmd.PIN_L2_TABLE,
+        ExtCmd.PIN_L3_TABLE,
+        ExtCmd.PIN_L4_TABLE,
+        ExtCmd.UNPIN_TABLE,
+        ExtCmd.NEW_BASEPTR,
+        ExtCmd.NEW_USER_BASEPTR,
+        ExtCmd.CLEAR_PAGE,
+        ExtCmd.COPY_PAGE,
+        ExtCmd.MARK_SUPER,
+        ExtCmd.UNMARK_SUPER,
+    }
+)
 WITH_ADDRESS = frozenset({ExtCmd.INVLPG_LOCAL, ExtCmd.INVLPG_MULTI, ExtCmd.INVLPG_ALL, ExtCmd.SET_LDT})
 
 

@@ -7,7 +7,7 @@ import msgspec
 
 from xenproofs.judge.trace.words import Misfit
 
-DECODE_ERRORS: Final = (msgspec.MsgspecError, ValueError, RecursionError)
+DECODE_ERRORS: Final = (Misfit, msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 """All that decoding foreign bytes can raise (ValueError: text that is not UTF-8, a number of absurd length)."""
 
 PATH: Final = re.compile(r" - at `\$?(?P<path>.*)`$")

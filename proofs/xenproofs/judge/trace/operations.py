@@ -130,28 +130,32 @@ DECODERS: Final[Mapping[str, Callable[[Raw], Args]]] = {
 
 MEASURED: Final[Mapping[str, frozenset[str]]] = {
     "memory_op": frozenset({"exchange", "machphys_mapping", "machine_memory_map", "maximum_reservation"}),
-    "vcpu_op": frozenset({
-        "initialise",
-        "up",
-        "is_up",
-        "register_vcpu_info",
-        "register_runstate_memory_area",
-        "set_singleshot_timer",
-        "stop_singleshot_timer",
-        "stop_periodic_timer",
-    }),
-    "event_channel_op": frozenset({
-        "alloc_unbound",
-        "bind_ipi",
-        "bind_pirq",
-        "bind_virq",
-        "bind_vcpu",
-        "close",
-        "send",
-        "init_control",
-        "expand_array",
-        "set_priority",
-    }),
+    "vcpu_op": frozenset(
+        {
+            "initialise",
+            "up",
+            "is_up",
+            "register_vcpu_info",
+            "register_runstate_memory_area",
+            "set_singleshot_timer",
+            "stop_singleshot_timer",
+            "stop_periodic_timer",
+        }
+    ),
+    "event_channel_op": frozenset(
+        {
+            "alloc_unbound",
+            "bind_ipi",
+            "bind_pirq",
+            "bind_virq",
+            "bind_vcpu",
+            "close",
+            "send",
+            "init_control",
+            "expand_array",
+            "set_priority",
+        }
+    ),
     "grant_table_op": frozenset({"query_size", "set_version", "setup_table"}),
     "sched_op": frozenset({"block", "yield"}),
 }

@@ -19,14 +19,14 @@ import msgspec
 from msgspec import Raw, structs
 from msgspec.json import Decoder
 from msgspec.msgpack import Encoder
-from xenspec.errors import BadInput
 
 from xenproofs.judge.trace.events import AsideEvent, Event, Mark
+from xenproofs.judge.trace.memory import MmuextOp, MmuUpdate
 from xenproofs.judge.trace.misfits import DECODE_ERRORS, misfit
 from xenproofs.judge.trace.operations import Args, Multicall, decode_args
-from xenproofs.judge.trace.memory import MmuextOp, MmuUpdate
 from xenproofs.judge.trace.source import numbered_lines
-from xenproofs.judge.trace.words import S64, U64, DomIdU16, Misfit, MfnU64, Wire, as_json
+from xenproofs.judge.trace.words import S64, U64, DomIdU16, MfnU64, Misfit, Wire, as_json
+from xenspec.errors import BadInput
 from xenspec.vocabulary import DomId, Mfn
 
 FORMAT: Final = "xenpv-trace-1"
@@ -109,6 +109,9 @@ class _Order:
         self.aside = self.first_n - 1
 
     def call(self, vcpu: int, n: int) -> None:
+        if n == self.top + 1:
+            self.top = self.last[vcpu] = n
+            return
         previous = self.last.get(vcpu)
         if previous is not None and n <= previous:
             raise Misfit("n", f"{n} after {previous} of the same vCPU")
@@ -216,7 +219,18 @@ def _hypercall(number: int, text: bytes, order: _Order) -> Hypercall:
     except Misfit as error:
         raise error.inside("args") from error
     call = Hypercall(
-        number, wire.n, wire.vcpu, wire.dom, wire.op, args, wire.ret, wire.us, wire.cr3, wire.cont, wire.done, wire.xen
+        number,
+        wire.n,
+        wire.vcpu,
+        wire.dom,
+        wire.op,
+        args,
+        wire.ret,
+        wire.us,
+        wire.cr3,
+        wire.cont,
+        wire.done,
+        wire.xen,
     )
     _check_width(text, call)
     _check_outcome(call)

@@ -7,7 +7,7 @@ the other reservation calls, and one whose fields differ from those here is deco
 
 from msgspec import field
 
-from xenproofs.judge.trace.words import DomIdU16, MfnU64, U64, VaU64, Wire
+from xenproofs.judge.trace.words import U64, DomIdU16, MfnU64, VaU64, Wire
 
 
 class Extents(Wire, frozen=True):

@@ -25,7 +25,7 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, bytes]]:
             packed = plain.read(len(GZIP_MAGIC)) == GZIP_MAGIC
             plain.seek(0)
             stream = gzip.GzipFile(fileobj=plain) if packed else plain
-            for number, line in enumerate(stream, 1):  # noqa: B007 - the handler below says how far we came
+            for number, line in enumerate(stream, 1):
                 yield number, line
     except UNREADABLE as error:
         raise _unreadable(path, error, number + 1) from error

@@ -9,10 +9,9 @@ recordings, so it is read only where it is there.
 import struct
 from typing import Final
 
-from xenspec.vocabulary import Mfn, Va
-
 from xenproofs.judge.trace.memory import TrapInfo
-from xenproofs.judge.trace.words import MfnU64, U16, U64, VaU64, Wire
+from xenproofs.judge.trace.words import U16, U64, MfnU64, VaU64, Wire
+from xenspec.vocabulary import Mfn, Va
 
 TRAPS: Final = 256
 GDT_FRAMES: Final = 16

@@ -1,5 +1,8 @@
 """The numbers of a recording, and the base of everything that is decoded from one.
 
+No union here joins a constrained integer with a tuple of fixed length: msgspec 0.22 mixes up the two constraints, and then
+crashes the interpreter.
+
 All numbers are plain JSON integers of 64 bits, unsigned but for return codes. The decoder refuses floats, booleans and
 negative numbers by type; `check_width` refuses what is wider than a machine word, which it cannot.
 """
@@ -9,6 +12,7 @@ from typing import Annotated, TypeAlias
 
 import msgspec
 from msgspec import Meta
+
 from xenspec.vocabulary import DomId, Mfn, Pfn, Slot, Va, Word
 
 U64 = Annotated[int, Meta(ge=0)]
@@ -68,5 +72,7 @@ def as_json(value: object, field: str = "") -> Json:
     if isinstance(value, list):
         return [as_json(item, f"{field}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, dict):
-        return {str(key): as_json(item, f"{field}.{key}" if field else str(key)) for key, item in value.items()}
+        return {
+            str(key): as_json(item, f"{field}.{key}" if field else str(key)) for key, item in value.items()
+        }
     raise Misfit(field or None, f"expected an integer, got {type(value).__name__}")
