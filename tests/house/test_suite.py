@@ -108,6 +108,10 @@ def test_the_suite_fails_if_and_only_if_a_stage_does(
     assert exit_code(monkeypatch, tmp_path, stage("other"), stage("sample", program)) == code
 
 
+def test_a_suite_of_which_nothing_ran_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert exit_code(monkeypatch, tmp_path, stage("absent", needs=("x",))) == 1
+
+
 def test_the_report_counts_what_was_not_run_apart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,7 +1,7 @@
 """`python -m tests.suite PLAN`: run the stages of a plan and print a table of what came of each.
 
-Exit codes: 0 if no stage failed, 1 if one did or the time was used up, 2 for wrong usage, 130 if interrupted.
-A stage that was not run is listed as such, with the reason, and is never counted as ok.
+Exit codes: 0 if no stage failed and one was ok, 1 otherwise or if the time was used up, 2 for wrong usage,
+130 if interrupted. A stage that was not run is listed as such, with the reason, and is never counted as ok.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             parser.error(f"no such stage: {', '.join(sorted(unknown))}")
         plan = Plan(tuple(stage for stage in plan.stages if stage.name in options.only), plan.budget)
     if options.list:
-        print("\n".join(f"{stage.name:20} {' '.join(stage.command[1:])}" for stage in plan.stages))
+        print("\n".join(f"{stage.name:20} {spelled(stage.command)}" for stage in plan.stages))
         return 0
     return run(options.plan, plan, options.cores)
 
@@ -52,7 +52,13 @@ def run(name: str, plan: Plan, cores: int) -> int:
         print("interrupted; the stages that ran were ended", flush=True)
         return 130
     print(table(name, outcomes, time.monotonic() - began), flush=True)
-    return int(any(outcome.verdict == "failed" or outcome.out_of_time for outcome in outcomes))
+    fails = any(outcome.verdict == "failed" or outcome.out_of_time for outcome in outcomes)
+    return int(fails or not any(outcome.verdict == "ok" for outcome in outcomes))
+
+
+def spelled(command: tuple[str, ...]) -> str:
+    """Spell a command as a person would type it in the environment."""
+    return " ".join(Path(word).name if Path(word).is_absolute() else word for word in command)
 
 
 def show(outcome: Outcome) -> None:

@@ -55,12 +55,23 @@ def script(words: str) -> tuple[str, ...]:
     return (str(Path(sys.executable).with_name(name)), *rest)
 
 
+BUNDLED: Final = "tests/recordings/r1_boot.jsonl.gz"
+SHARED: Final = "../shared/recordings"
+
+EVIDENCE: Final = (
+    Stage("replay of r1's boot", python(f"xencheck replay {BUNDLED}"), limit=240, needs=(BUNDLED,)),
+    Stage(
+        "oracle cases", python("xencheck oracle tests/recordings/oracle"), needs=("tests/recordings/oracle",)
+    ),
+)
+
 VERIFY: Final = (
-    # The recorded boot and the oracle cases go here.
     Stage("command line", python("xencheck --version")),
+    *EVIDENCE,
 )
 
 TEST: Final = (
+    *EVIDENCE,
     # The longest first: two run at a time.
     Stage("unit tests", python("pytest tests --ignore=tests/house/test_wheel.py"), limit=600, shown=12),
     Stage("pyright", python(f"pyright --pythonpath {sys.executable}"), limit=300),
@@ -70,6 +81,14 @@ TEST: Final = (
     Stage("imports", script("lint-imports"), limit=60),
     Stage("ruff check", python("ruff check"), limit=60),
     Stage("ruff format", python("ruff format --check"), limit=60),
+    Stage("prove", python("xencheck prove"), limit=900, needs=("tool/xencheck/commands/prove.py",)),
+    Stage(
+        "replay of ../shared",
+        python(f"xencheck replay {SHARED}"),
+        limit=900,
+        needs=(SHARED, BUNDLED),
+        after=("replay of r1's boot",),
+    ),
 )
 
 DEEP: Final = (
