@@ -18,6 +18,7 @@ from xenmodel.domains.rows import (
     NamedFrame,
     PhysicalCpu,
     TablePage,
+    TrapHandler,
     Unattributed,
     Vcpu,
 )
@@ -57,6 +58,8 @@ class View(Protocol):
     @property
     def ldt(self) -> ReadTable[tuple[tuple[int, int], int], NamedFrameView]: ...  # noqa: D102
     @property
+    def traps(self) -> ReadTable[tuple[tuple[int, int], int], TrapHandler]: ...  # noqa: D102
+    @property
     def event_frames(self) -> ReadTable[tuple[int, int], NamedFrameView]: ...  # noqa: D102
     @property
     def eoi_frames(self) -> ReadTable[int, NamedFrameView]: ...  # noqa: D102
@@ -89,6 +92,7 @@ class Machine:
     vcpus: Table[tuple[int, int], Vcpu]
     gdt: Table[tuple[tuple[int, int], int], TablePage]
     ldt: Table[tuple[tuple[int, int], int], TablePage]
+    traps: Table[tuple[tuple[int, int], int], TrapHandler]
     event_frames: Table[tuple[int, int], NamedFrame]
     eoi_frames: Table[int, NamedFrame]
     unattributed: Table[int, Unattributed]
@@ -128,6 +132,7 @@ TABLES = (
     "vcpus",
     "gdt",
     "ldt",
+    "traps",
     "event_frames",
     "eoi_frames",
     "unattributed",
@@ -151,6 +156,7 @@ def plain_machine(memory: MemoryMap, *, cpu_count: int = 1, ghost: Ghost | None 
         vcpus=PlainTable("vcpus", lambda _: Vcpu()),
         gdt=PlainTable("gdt", lambda _: TablePage()),
         ldt=PlainTable("ldt", lambda _: TablePage()),
+        traps=PlainTable("traps", lambda _: TrapHandler()),
         event_frames=PlainTable("event_frames", lambda _: NamedFrame()),
         eoi_frames=PlainTable("eoi_frames", lambda _: NamedFrame()),
         unattributed=PlainTable("unattributed", lambda _: Unattributed()),

@@ -24,9 +24,12 @@ SELECTOR_SHIFT = 16
 SELECTOR_MASK = 0xFFFF << SELECTOR_SHIFT
 RING_3 = 3
 TABLE_INDICATOR = 4
+"""The bit of a selector that names the LDT instead of the GDT."""
 FIRST_RESERVED_GDT_ENTRY = 7168
 FLAT_RING3_CS = 0xE033
 """Xen's own flat code selector for 64-bit guests (public/arch-x86/xen-x86_64.h)."""
+FLAT_RING3 = frozenset({0xE023, 0xE02B, FLAT_RING3_CS})
+"""Selectors of Xen's own part of the GDT that ring 3 may load."""
 
 
 class DescriptorFormat(Protocol):
@@ -38,6 +41,10 @@ class DescriptorFormat(Protocol):
 
     def stored(self, word: int, /) -> int:
         """Return what an accepted descriptor is stored as."""
+        ...
+
+    def used(self, word: int, /) -> int:
+        """Return the descriptor after the processor loaded it."""
         ...
 
 
@@ -52,8 +59,9 @@ def gate_selector(word: int) -> int:
 
 
 def selector_allowed(selector: int) -> bool:
-    """Return whether a gate may name this selector: the guest's own part of the GDT, the LDT, or Xen's flat code."""
-    return selector >> 3 < FIRST_RESERVED_GDT_ENTRY or selector == FLAT_RING3_CS or selector & TABLE_INDICATOR != 0
+    """Return whether a gate may name this selector: the guest's part of the GDT, the LDT, Xen's flat code."""
+    guest_part = selector >> 3 < FIRST_RESERVED_GDT_ENTRY
+    return guest_part or selector == FLAT_RING3_CS or selector & TABLE_INDICATOR != 0
 
 
 def accepted(word: int) -> bool:
@@ -77,6 +85,31 @@ def stored(word: int) -> int:
     return word & ~DPL_MASK | RING_3 << SELECTOR_SHIFT
 
 
+def present(word: int) -> bool:
+    """Return whether the segment is there."""
+    return word & PRESENT != 0
+
+
+def loadable(word: int) -> bool:
+    """Return whether ring 3 may load the descriptor into a data segment register, were it present."""
+    if not word & CODE_OR_DATA:
+        return False
+    if word & EXECUTABLE and not word & READABLE:
+        return False
+    conforming = word & (EXECUTABLE | CONFORMING) == EXECUTABLE | CONFORMING
+    return conforming or word & DPL_MASK == DPL_MASK
+
+
+def used(word: int) -> int:
+    """Return the descriptor after the processor loaded it."""
+    return word | ACCESSED
+
+
+def in_ring_3(selector: int) -> int:
+    """Return the selector with the privilege that Xen leaves a 64-bit guest (fixup_guest_code_selector)."""
+    return selector | RING_3
+
+
 class Descriptors:
     """Descriptors of x86-64."""
 
@@ -84,3 +117,4 @@ class Descriptors:
 
     accepted = staticmethod(accepted)
     stored = staticmethod(stored)
+    used = staticmethod(used)

@@ -57,6 +57,11 @@ def user(word: int) -> bool:
     return word & USER != 0
 
 
+def dirty(word: int) -> bool:
+    """Return whether a store has gone through the entry since the bit was cleared."""
+    return word & DIRTY != 0
+
+
 def target(word: int) -> Mfn:
     """Return the frame that the entry names."""
     return Mfn((word & _FRAME_FIELD) >> FRAME_SHIFT)

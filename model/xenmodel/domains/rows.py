@@ -34,6 +34,8 @@ class Vcpu:
 
     domain: DomId = DomId(0)
     initialised: bool = False
+    up: bool = False
+    """Not held down (VCPUOP_up)."""
     base: Mfn = NO_FRAME
     """Kernel base pointer (guest_table)."""
     user_base: Mfn = NO_FRAME
@@ -47,6 +49,15 @@ class Vcpu:
     ldt_entries: int = 0
     info_frame: Mfn = NO_FRAME
     cpu: int = 0
+
+
+@dataclass(slots=True)
+class TrapHandler:
+    """Where a vCPU wants one exception delivered, keyed (vCPU, vector); address 0 is nowhere."""
+
+    address: int = 0
+    selector: int = 0
+    flags: int = 0
 
 
 @dataclass(slots=True)
