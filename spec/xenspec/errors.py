@@ -1,7 +1,8 @@
 """Errors that name their place: what a reader of somebody else's data raises.
 
-A recording, a snapshot or a case file is input, and input can be wrong. Whoever reads it raises `BadInput` and nothing
-else, with as much of the place as is known; the command line turns it into one line on stderr and exit code 2.
+A recording, a snapshot or a case file is input, and input can be wrong. Whoever reads it raises `BadInput`
+and nothing else, with as much of the place as is known; the command line turns it into one line on stderr and
+exit code 2.
 """
 
 from __future__ import annotations
@@ -11,12 +12,10 @@ from typing import Final, final
 
 @final
 class BadInput(Exception):  # noqa: N818 - it is the input that is bad; "BadInputError" would blame the reader
-    """Input that cannot be used, and where: `FILE:LINE: field: message`, without the parts that are not known.
+    """Input that cannot be used, and where: `FILE:LINE: field: message`, without what is not known.
 
     `line` counts from one, as editors do; it is None for a file that is one document.
     """
-
-    __slots__ = ("field", "file", "line", "message")
 
     def __init__(
         self,

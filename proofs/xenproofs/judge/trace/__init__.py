@@ -1,7 +1,7 @@
-"""What real Xen was asked and what it answered: recordings, snapshots and oracle cases, read strictly and typed.
+"""What real Xen was asked and answered: recordings, snapshots and oracle cases, read strictly and typed.
 
-The only package that imports msgspec. Everything that does not fit raises `xenspec.errors.BadInput` with file, line and
-field; nothing is guessed and no field is dropped.
+The only package that imports msgspec. Everything that does not fit raises `xenspec.errors.BadInput` with
+file, line and field; nothing is guessed and no field is dropped.
 """
 
 from xenproofs.judge.trace.case_ops import (

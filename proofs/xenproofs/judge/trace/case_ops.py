@@ -16,7 +16,10 @@ SELF: Final = 0x7FF0
 
 
 class Update(Wire, frozen=True, array_like=True):
-    """`[table, index, cmd, value]`: n normal, ad preserve A/D, nt no translate, m machphys (value is the new M2P entry)."""
+    """`[table, index, cmd, value]`.
+
+    cmd: n normal, ad preserve A/D, nt no translate, m machphys (then `value` is the new M2P entry).
+    """
 
     table: TableRef
     index: Annotated[int, Meta(ge=0, le=511)]
@@ -65,7 +68,7 @@ TWO_OPERANDS: Final = frozenset({"copy_page", "set_ldt"})
 
 
 class ExtCommand(Wire, frozen=True, array_like=True, omit_defaults=True):
-    """`[name, operand, extra]`: a frame (copy_page: destination, source), an address, or an address and a number (set_ldt)."""
+    """`[name, operand, extra]`; copy_page: destination, source; set_ldt: address, number."""
 
     name: ExtName
     operand: FrameOrVa | None = None

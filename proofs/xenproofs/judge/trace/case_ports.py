@@ -1,7 +1,8 @@
 """The operations of oracle cases that concern event channels and grants.
 
-A port or handle may be `$k`, what an earlier operation saved in slot k. References below 64 are relative to the case's own
-part of the grant table. `save` is the slot that keeps the answer (only of a call that succeeds, but for gnt_map).
+A port or handle may be `$k`, what an earlier operation saved in slot k. References below 64 are relative to
+the case's own part of the grant table. `save` is the slot that keeps the answer (only of a call that
+succeeds, but for gnt_map).
 """
 
 from typing import Annotated, Literal, TypeAlias
@@ -15,8 +16,8 @@ from xenproofs.judge.trace.words import U16, U64, DomIdU16, Wire
 Saved: TypeAlias = Annotated[int, Meta(ge=0, le=63)]
 # fmt: off
 EvtName: TypeAlias = Literal[
-    "alloc_unbound", "bind_interdomain", "bind_virq", "bind_ipi", "bind_pirq", "bind_vcpu", "close", "send", "status",
-    "unmask", "reset", "init_control", "expand_array", "set_priority",
+    "alloc_unbound", "bind_interdomain", "bind_virq", "bind_ipi", "bind_pirq", "bind_vcpu", "close", "send",
+    "status", "unmask", "reset", "init_control", "expand_array", "set_priority",
 ]
 # fmt: on
 

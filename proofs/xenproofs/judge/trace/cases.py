@@ -1,7 +1,7 @@
 """Oracle cases: a few operations from a known start, and what real Xen answered to each.
 
-A line is a case; `init` is given where a page's start is not the usual one (type writable, validated, count 1, two
-references, allocated). `st` of an answer lists exactly the pages whose page_info changed.
+A line is a case; `init` is given where a page's start is not the usual one (type writable, validated, count
+1, two references, allocated). `st` of an answer lists exactly the pages whose page_info changed.
 """
 
 from collections.abc import Iterator
@@ -9,12 +9,29 @@ from pathlib import Path
 from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
-from msgspec import Meta
+from msgspec import Meta, field
 from msgspec.json import Decoder
 from msgspec.msgpack import Encoder
 
-from xenproofs.judge.trace.case_ops import MemoryCaseOp
-from xenproofs.judge.trace.case_ports import EvtCaseOp, GntCaseOp
+from xenproofs.judge.trace.case_ops import (
+    CaseOp,
+    MemoryCaseOp,
+    MmuExtOp,
+    MmuUpdateOp,
+    PageInfoOp,
+    ReadOp,
+    ReservationOp,
+    WriteOp,
+)
+from xenproofs.judge.trace.case_ports import (
+    EvtCaseOp,
+    EvtDumpOp,
+    EvtReadOp,
+    ForeignGntReadOp,
+    GntCaseOp,
+    GntMapOp,
+    GntReadOp,
+)
 from xenproofs.judge.trace.misfits import DECODE_ERRORS, misfit
 from xenproofs.judge.trace.naming import EntryRef
 from xenproofs.judge.trace.pageinfo import PageInfo
@@ -46,7 +63,8 @@ _TYPES: Final[dict[TypeWord, PageType]] = {
 class PageState(Wire, frozen=True, array_like=True):
     """`[type, type_count, type_flags, ref_count, ref_flags]`.
 
-    type_flags: L locked, p pinned, v validated, t partial, n non-coherent; ref_flags: a allocated, h Xen's heap.
+    type_flags: L locked, p pinned, v validated, t partial, n non-coherent; ref_flags: a allocated, h Xen's
+    heap.
     """
 
     type: TypeWord
@@ -96,8 +114,8 @@ OutValue: TypeAlias = U64 | tuple[U64 | str, ...] | PortStatus
 class Answer(Wire, frozen=True, omit_defaults=True):
     """What came back; None for what the operation does not give.
 
-    `rc` is a negative errno, GNTST_* for grant operations, the extents done for reservation calls, -1 with a fault.
-    `new`: replaced extents, whose names now mean the new frames. `handle`, `dev` depend on history.
+    `rc` is a negative errno, GNTST_* for grant operations, the extents done for reservation calls, -1 with a
+    fault. `new`: replaced extents, whose names now mean the new frames. `handle`, `dev` depend on history.
     """
 
     rc: S64
@@ -106,7 +124,7 @@ class Answer(Wire, frozen=True, omit_defaults=True):
     fault: Fault | None = None
     cr2off: U64 | None = None
     out: OutValue | None = None
-    st: dict[PageKey, PageState] = {}
+    st: dict[PageKey, PageState] = field(default_factory=dict[PageKey, PageState])
     new: U64 | None = None
     hrc: S64 | None = None
     handle: U64 | None = None
@@ -121,9 +139,10 @@ class CaseStep(Wire, frozen=True, rename={"ask": "in", "answer": "out"}):
 
 
 class Case(Wire, frozen=True, omit_defaults=True):
-    """One case. `np` pages of the calling domain and `nf` of the other; `cleanup` 64: a mapping stayed behind.
+    """One case. `np` pages of the calling domain, `nf` of the other; `cleanup` 64: a mapping stayed behind.
 
-    `crash` and `log` are given where the asking domain did not survive. `line` is where the case stands in its file.
+    `crash` and `log` are given where the asking domain did not survive. `line` is where the case stands in
+    its file.
     """
 
     id: str
@@ -143,6 +162,21 @@ class Case(Wire, frozen=True, omit_defaults=True):
         """Whether all operations concern memory (none an event channel or a grant)."""
         return all(isinstance(step.ask, MemoryCaseOp) for step in self.ops)
 
+
+_NEEDED: Final[dict[type[CaseOp], str]] = {
+    MmuUpdateOp: "done",
+    MmuExtOp: "done",
+    ReservationOp: "done",
+    PageInfoOp: "val",
+    ReadOp: "val",
+    WriteOp: "cr2off",
+    EvtDumpOp: "out",
+    EvtReadOp: "out",
+    GntReadOp: "out",
+    ForeignGntReadOp: "out",
+    GntMapOp: "hrc",
+}
+"""What an answer must have; `_missing` knows the exceptions."""
 
 _CASE: Final = Decoder(Case)
 _ANYTHING: Final[Decoder[object]] = Decoder(object)
@@ -178,12 +212,35 @@ def _decode(text: bytes) -> Case:
         raise
     _check_pages("init", case.init or {}, case)
     for index, step in enumerate(case.ops):
-        _check_pages(f"ops[{index}].out.st", step.answer.st, case)
+        if step.answer.st:
+            _check_pages(f"ops[{index}].out.st", step.answer.st, case)
+        missing = _missing(step.ask, step.answer)
+        if missing:
+            raise Misfit(f"ops[{index}].out.{missing}", "is missing from this answer")
     return case
 
 
-def _check_pages(field: str, pages: dict[str, PageState], case: Case) -> None:
+def _missing(ask: Operation, answer: Answer) -> str | None:
+    """The field that an answer to this operation must have and this one has not."""
+    name = _NEEDED.get(type(ask))
+    if name is None or getattr(answer, name) is not None:
+        return None
+    match ask:
+        case MmuUpdateOp() | MmuExtOp():
+            excused = answer.rc < 0 or bool(ask.nodone)
+        case ReservationOp():
+            excused = ask.cmd != "exchange"
+        case ReadOp():
+            excused = answer.fault is not None
+        case WriteOp():
+            excused = answer.fault is None
+        case _:
+            excused = False
+    return None if excused else name
+
+
+def _check_pages(where: str, pages: dict[str, PageState], case: Case) -> None:
     """The pages named are pages of the case."""
     for name in pages:
         if int(name[1]) >= (case.np if name[0] == "p" else case.nf):
-            raise Misfit(f"{field}.{name}", f"the case has {case.np} pages p and {case.nf} pages f")
+            raise Misfit(f"{where}.{name}", f"the case has {case.np} pages p and {case.nf} pages f")

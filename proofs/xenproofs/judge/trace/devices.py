@@ -1,7 +1,7 @@
 """Arguments of event_channel_op, grant_table_op, physdev_op and sched_op.
 
-Event-channel and grant-table commands as measured, with two more that have one plain argument (unmask, reset). Answers
-that Xen writes into the argument (a new port) stand beside the question, as recorded.
+Event-channel and grant-table commands as measured, with two more that have one plain argument (unmask,
+reset). Answers that Xen writes into the argument (a new port) stand beside the question, as recorded.
 """
 
 from typing import Final
@@ -9,6 +9,7 @@ from typing import Final
 from xenproofs.judge.trace.words import S64, U64, DomIdU16, MfnU64, Wire
 from xenspec.vocabulary import Mfn
 
+FRAME_BYTES: Final = 8
 EOI_GMFN: Final = frozenset({17, 28})
 """PHYSDEVOP_pirq_eoi_gmfn, version 1 and 2."""
 
@@ -157,15 +158,15 @@ class PhysdevOp(Wire, frozen=True, omit_defaults=True):
                 bytes.fromhex(text or "")
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from error
-        if self.cmd in EOI_GMFN and len(bytes.fromhex(self.raw_in)) < 8:
+        if self.cmd in EOI_GMFN and len(bytes.fromhex(self.raw_in)) < FRAME_BYTES:
             raise ValueError("raw_in is too short for a frame number")
 
     @property
     def eoi_gmfn(self) -> Mfn | None:
-        """The frame that PHYSDEVOP_pirq_eoi_gmfn registers (first 8 bytes, little endian); None for other calls."""
+        """The frame that PHYSDEVOP_pirq_eoi_gmfn registers (first word); None for other calls."""
         if self.cmd not in EOI_GMFN:
             return None
-        return Mfn(int.from_bytes(bytes.fromhex(self.raw_in)[:8], "little"))
+        return Mfn(int.from_bytes(bytes.fromhex(self.raw_in)[:FRAME_BYTES], "little"))
 
 
 class SchedOp(Wire, frozen=True):

@@ -1,9 +1,10 @@
 """What Xen did, as observed: inside a hypercall (list `xen`), or on a line of its own, aside of any call.
 
-Type events carry the frame's type_info and count_info just *before*. `entries` of a validation is the table's content as
-validation begins: the guest filled it with ordinary stores, so this is where a replay learns it.
+Type events carry the frame's type_info and count_info just *before*. `entries` of a validation is the table's
+content as validation begins: the guest filled it with ordinary stores, so this is where a replay learns it.
 """
 
+from itertools import pairwise
 from typing import ClassVar, Literal, TypeAlias
 
 from xenproofs.judge.trace.words import U64, DomIdU16, Flag, MfnU64, SlotWord, VaU64, Wire, WordU64
@@ -32,7 +33,7 @@ class Validate(TypeEvent, frozen=True, tag="validate"):
 
     def __post_init__(self) -> None:
         slots = [entry.slot for entry in self.entries]
-        if any(slot >= after for slot, after in zip(slots, slots[1:], strict=False)):
+        if any(slot >= after for slot, after in pairwise(slots)):
             raise ValueError("entries are not in the order of their slots, or one is there twice")
 
 
@@ -70,8 +71,9 @@ class Aside(Wire, frozen=True, tag_field="op"):
 class TrappedWrite(Aside, frozen=True, tag="@ptwr"):
     """A direct store to an L1 entry that trapped; it belongs to the vCPU of the lines around it.
 
-    `bytes` is 8, or 1 for a read-modify-write of one byte. `store_maddr` is the entry's machine address. `pre` and `post` are the entry before and after, `new` the value asked for;
-    `cmpxchg_expect` is the value a compare-and-exchange expected, None for a plain store.
+    `bytes` is 8, or 1 for a read-modify-write of one byte. `store_maddr` is the entry's machine address.
+    `pre` and `post` are the entry before and after, `new` the value asked for; `cmpxchg_expect` is the value
+    a compare-and-exchange expected, None for a plain store.
     """
 
     va: VaU64

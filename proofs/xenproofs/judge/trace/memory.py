@@ -1,8 +1,8 @@
 """Arguments of the memory hypercalls: page-table updates, extended operations, descriptors.
 
-Field names are the recorder's, and these are the public headers' (xen.h: mmu_update, mmuext_op). `count` is the number
-of requests without its top bit, which is `preempted`: this call is the re-entry of a continued one. `pdone` is the
-guest's pointer for the number done, zero where it passed none.
+Field names are the recorder's, and these are the public headers' (xen.h: mmu_update, mmuext_op). `count` is
+the number of requests without its top bit, which is `preempted`: this call is the re-entry of a continued
+one. `pdone` is the guest's pointer for the number done, zero where it passed none.
 """
 
 from enum import StrEnum
@@ -21,14 +21,14 @@ from xenproofs.judge.trace.words import (
 
 
 class MmuRequest(Wire, frozen=True, array_like=True):
-    """`[ptr, val]`: the low bits of `ptr` are the command (0 normal, 1 machphys, 2 preserve A/D, 3 no translate)."""
+    """`[ptr, val]`: low bits of `ptr` are the command (0 normal, 1 machphys, 2 keep A/D, 3 no translate)."""
 
     ptr: U64
     val: WordU64
 
 
 class MmuUpdate(Wire, frozen=True):
-    """HYPERVISOR_mmu_update; `foreigndom` is 32 bits wide: page-table owner + 1 above, target domain below."""
+    """HYPERVISOR_mmu_update; `foreigndom` is 32 bits wide: table owner + 1 above, target domain below."""
 
     reqs: tuple[MmuRequest, ...]
     count: U64

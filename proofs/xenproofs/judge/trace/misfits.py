@@ -8,7 +8,7 @@ import msgspec
 from xenproofs.judge.trace.words import Misfit
 
 DECODE_ERRORS: Final = (Misfit, msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
-"""All that decoding foreign bytes can raise (ValueError: text that is not UTF-8, a number of absurd length)."""
+"""All that decoding foreign bytes raises (ValueError: text that is not UTF-8, a number of absurd length)."""
 
 PATH: Final = re.compile(r" - at `\$?(?P<path>.*)`$")
 FIELD: Final = re.compile(r"(?:missing required|contains unknown) field `(?P<name>[^`]*)`")
@@ -20,6 +20,8 @@ def misfit(error: Exception) -> Misfit:
         return error
     if isinstance(error, RecursionError):
         return Misfit(None, "nested too deeply")
+    if isinstance(error, OverflowError):
+        return Misfit(None, "a number is wider than 64 bits")
     text = str(error)
     if not isinstance(error, msgspec.ValidationError):
         return Misfit(None, text if isinstance(error, msgspec.MsgspecError) else f"not valid text: {text}")

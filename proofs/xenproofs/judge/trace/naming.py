@@ -1,8 +1,8 @@
 """Names that oracle cases give to frames and addresses, and how page-table entries are written with them.
 
-`p0`.. are fresh pages of the calling domain, `f0`.. of the other one; the rest are frames of the test kernel and of the
-machine. A frame may also be a plain machine frame number. An answer calls `pN~` the frame that page N had before it was
-replaced.
+`p0`.. are fresh pages of the calling domain, `f0`.. of the other one; the rest are frames of the test kernel
+and of the machine. A frame may also be a plain machine frame number. An answer calls `pN~` the frame that
+page N had before it was replaced.
 """
 
 from typing import Annotated, Final, Literal, TypeAlias
@@ -19,13 +19,15 @@ SpecialName: TypeAlias = Literal[
     "bootl4", "bootl3", "bootl2", "bootl1", "shinfo", "gnt0", "dshinfo", "dgnt0", "startinfo",
     "xen", "invalid", "mmio_vga", "mmio_lapic",
 ]
-LiveEntryName: TypeAlias = Literal["l1e:p0", "l1e:p1", "l1e:p2", "l1e:p3", "l1e:p4", "l1e:p5", "l1e:p6", "l1e:p7"]
+LiveEntryName: TypeAlias = Literal[
+    "l1e:p0", "l1e:p1", "l1e:p2", "l1e:p3", "l1e:p4", "l1e:p5", "l1e:p6", "l1e:p7",
+]
 # fmt: on
 FrameName: TypeAlias = PageName | ForeignName | SpecialName
 Frame: TypeAlias = FrameName | U64
 """A frame by name, or a machine frame number."""
 TableRef: TypeAlias = FrameName | LiveEntryName | U64
-"""Where an update goes: slots of a frame, or (`l1e:p3`) the level-1 entry that maps the own address of p3 now."""
+"""Where an update goes: slots of a frame, or (`l1e:p3`) the L1 entry that now maps p3 at its own address."""
 PageVa: TypeAlias = Annotated[str, Meta(pattern=r"^p[0-7](\+\d{1,6})?$")]
 VaRef: TypeAlias = PageVa | VaU64
 """An address: `p3` or `p3+16` in the calling domain's own mapping of p3, or a number."""

@@ -1,7 +1,8 @@
 """From the name of a hypercall to the type of its arguments.
 
 Rules of the file:
-- a name that is not in the table is decoded as `Unknown` and counted by the judge as not modelled; it is no error;
+- a name that is not in the table is decoded as `Unknown` and counted by the judge as not modelled; it is no
+  error;
 - so is a command (`cmd`) of a known hypercall that no recording at hand holds;
 - arguments of a known hypercall and command that do not fit their type are bad input.
 """
@@ -159,7 +160,7 @@ MEASURED: Final[Mapping[str, frozenset[str]]] = {
     "grant_table_op": frozenset({"query_size", "set_version", "setup_table"}),
     "sched_op": frozenset({"block", "yield"}),
 }
-"""Commands whose fields were seen in a recording: there, a misfit is an error of the input and not of our knowledge."""
+"""Commands whose fields were seen in a recording: there a misfit is the input's fault, not our ignorance."""
 
 
 def decode_args(op: str, raw: Raw) -> Args:

@@ -1,9 +1,9 @@
 """The two words that Xen keeps for each frame: type_info and count_info of `struct page_info`.
 
-type_info: 63..61 type, 60 locked, 59 pinned, 58 validated, 56 partial, 55 non-coherent, below that the type count.
-count_info: 63 allocated, 62 Xen's heap, 58..52 cache attributes and state, below that the general count.
-Compared are type, pinned, validated, partial, both counts, allocated and heap. Locked, non-coherent and the cache attributes
-are not (the recordings' own rule; the oracle's cases do compare non-coherent).
+type_info: 63..61 type, 60 locked, 59 pinned, 58 validated, 56 partial, 55 non-coherent, below that the type
+count. count_info: 63 allocated, 62 Xen's heap, 58..52 cache attributes and state, below that the general
+count. Compared are type, pinned, validated, partial, both counts, allocated and heap. Locked, non-coherent
+and the cache attributes are not (the recordings' own rule; the oracle's cases do compare non-coherent).
 """
 
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ COMPARED: Final = (
     "xenheap",
     "ref_count",
 )
-"""The fields in which a model must agree with Xen: all but `noncoherent`, which follows the cache attributes."""
+"""The fields in which a model must agree with Xen: all but `noncoherent`, which follows cache attributes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,17 +51,14 @@ class PageInfo:
 
     def differences(self, other: "PageInfo") -> tuple[str, ...]:
         """Names of the compared fields in which the two differ; empty where they agree."""
-        return tuple(
-            name
-            for name, mine, theirs in zip(COMPARED, self._key(), other._key(), strict=True)
-            if mine != theirs
-        )
+        pairs = zip(COMPARED, self.compared(), other.compared(), strict=True)
+        return tuple(name for name, mine, theirs in pairs if mine != theirs)
 
     def agrees(self, other: "PageInfo") -> bool:
         """Whether no compared field differs."""
-        return self._key() == other._key()
+        return self.compared() == other.compared()
 
-    def _key(self) -> tuple[int, ...]:
+    def compared(self) -> tuple[int, ...]:
         """The values of COMPARED, in its order."""
         flags = (self.validated, self.pinned, self.partial, self.allocated, self.xenheap)
         return (self.type, self.type_count, *flags, self.ref_count)
@@ -70,7 +67,8 @@ class PageInfo:
         """As the oracle writes it: `l1 1 pv, refs 3 a`."""
         kind = "wr" if self.type is PageType.WRITABLE else self.type.name.lower()
         flags = _letters(p=self.pinned, v=self.validated, t=self.partial, n=self.noncoherent)
-        return f"{kind} {self.type_count} {flags}, refs {self.ref_count} {_letters(a=self.allocated, h=self.xenheap)}"
+        owner = _letters(a=self.allocated, h=self.xenheap)
+        return f"{kind} {self.type_count} {flags}, refs {self.ref_count} {owner}"
 
 
 def decode_page_info(type_info: int, count_info: int) -> PageInfo:

@@ -1,10 +1,11 @@
 """Recordings (`xenpv-trace-1`): what a real guest asked of a real Xen, line by line, read lazily.
 
-The first line is the header. A hypercall's line is written when it *completes*, but numbered when it was *issued*: with
-one vCPU, `n` grows by one from line to line; with more, it grows for each vCPU, and a call may come after younger ones of
-another. No number is used twice, and none is missing but for calls still under way when the file was cut, at most one for
-each further vCPU. Lines whose op begins with `@` are not calls: their `n` is the number of the last call issued before
-(for a console marker, of the call that printed it), so that a file may begin with one of `first_n - 1`.
+The first line is the header. A hypercall's line is written when it *completes*, but numbered when it was
+*issued*: with one vCPU, `n` grows by one from line to line; with more, it grows for each vCPU, and a call may
+come after younger ones of another. No number is used twice, and none is missing but for calls still under way
+when the file was cut, at most one for each further vCPU. Lines whose op begins with `@` are not calls: their
+`n` is the number of the last call issued before (for a console marker, of the call that printed it), so that
+a file may begin with one of `first_n - 1`.
 
 All that does not hold raises `BadInput` with file, line and field.
 """
@@ -12,6 +13,7 @@ All that does not hold raises `BadInput` with file, line and field.
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -29,9 +31,10 @@ from xenproofs.judge.trace.words import S64, U64, DomIdU16, MfnU64, Misfit, Wire
 from xenspec.errors import BadInput
 from xenspec.vocabulary import DomId, Mfn
 
+ASIDE: Final = re.compile(rb'"op"\s*:\s*"@')
 FORMAT: Final = "xenpv-trace-1"
 PHASE: Final = re.compile(r"boot|workload\d*")
-"""`boot` begins at the first hypercall; `workload` between two checkpoints; a number: the tail after the last one."""
+"""`boot` begins at the first hypercall, `workload` at a checkpoint; a number: the tail after the last one."""
 
 
 class Header(Wire, frozen=True):
@@ -53,7 +56,7 @@ class Continuation(Wire, frozen=True, array_like=True):
 
 
 class Hypercall(Wire, frozen=True):
-    """One hypercall. `ret` is None for a continued one and for iret; `done` is there if and only if `cont` is."""
+    """One hypercall. `ret` is None for a continued one and for iret; `done` is there if `cont` is."""
 
     line: int
     n: int
@@ -91,7 +94,7 @@ _HYPERCALL: Final = Decoder(_WireHypercall)
 _ASIDE: Final[Decoder[AsideEvent]] = Decoder(AsideEvent)
 _ANYTHING: Final[Decoder[object]] = Decoder(object)
 _WIDTH: Final = Encoder()
-"""Its encoding is thrown away: it refuses integers that do not fit 64 bits, which the JSON decoder does not."""
+"""Its output is thrown away: it refuses integers that do not fit 64 bits; the decoder of JSON does not."""
 
 
 @dataclass(slots=True)
@@ -99,8 +102,8 @@ class _Order:
     """What the numbers of the lines must obey; see the top of the module."""
 
     first_n: int
-    last: dict[int, int] = field(default_factory=dict)
-    missing: set[int] = field(default_factory=set)
+    last: dict[int, int] = field(default_factory=dict[int, int])
+    missing: set[int] = field(default_factory=set[int])
     top: int = 0
     aside: int = 0
 
@@ -138,7 +141,7 @@ class _Order:
             raise Misfit("n", f"hypercall {min(self.missing)} is missing ({len(self.missing)} in all)")
 
 
-LONGEST_GAP: Final = 1 << 20
+LONGEST_GAP: Final = 1 << 16
 """A jump of `n` beyond this is damage, not other vCPUs."""
 
 
@@ -155,13 +158,13 @@ class Recording:
 
     def __iter__(self) -> Iterator[Line]:
         order = _Order(self.header.first_n)
-        lines = numbered_lines(self.path)
-        number, _ = next(lines)
-        for number, text in lines:
+        number = 1
+        for number, text in islice(numbered_lines(self.path), 1, None):
             try:
-                yield _aside(number, text, order) if b'"@' in text else _hypercall(number, text, order)
-            except Misfit as error:
+                line = _aside(number, text, order) if _is_aside(text) else _hypercall(number, text, order)
+            except DECODE_ERRORS as error:
                 raise _bad_input(self.path, number, error) from error
+            yield line
         try:
             order.end()
         except Misfit as error:
@@ -173,8 +176,9 @@ def read_recording(path: Path) -> Recording:
     return Recording(path)
 
 
-def _bad_input(path: Path, line: int, error: Misfit) -> BadInput:
-    return BadInput(error.message, file=str(path), line=line, field=error.field)
+def _bad_input(path: Path, line: int, error: Exception) -> BadInput:
+    found = misfit(error)
+    return BadInput(found.message, file=str(path), line=line, field=found.field)
 
 
 def _read_header(path: Path) -> Header:
@@ -184,7 +188,7 @@ def _read_header(path: Path) -> Header:
             _check_width(text, header)
             _check_header(header)
         except DECODE_ERRORS as error:
-            raise _bad_input(path, number, misfit(error)) from error
+            raise _bad_input(path, number, error) from error
         return header
     raise BadInput("the file is empty: no header", file=str(path), line=1)
 
@@ -198,11 +202,13 @@ def _check_header(header: Header) -> None:
         raise Misfit("first_n", f"{header.phase} cannot begin at hypercall {header.first_n}")
 
 
+def _is_aside(text: bytes) -> bool:
+    """Whether the line's op begins with `@` (in a text of the console, the quotes would be escaped)."""
+    return b'"op":"@' in text or (b'"@' in text and ASIDE.search(text) is not None)
+
+
 def _aside(number: int, text: bytes, order: _Order) -> AsideEvent:
-    try:
-        event = _ASIDE.decode(text)
-    except DECODE_ERRORS as error:
-        raise misfit(error) from error
+    event = _ASIDE.decode(text)
     _check_width(text, event)
     order.event(event.n, mark=isinstance(event, Mark))
     structs.force_setattr(event, "line", number)
@@ -210,10 +216,7 @@ def _aside(number: int, text: bytes, order: _Order) -> AsideEvent:
 
 
 def _hypercall(number: int, text: bytes, order: _Order) -> Hypercall:
-    try:
-        wire = _HYPERCALL.decode(text)
-    except DECODE_ERRORS as error:
-        raise misfit(error) from error
+    wire = _HYPERCALL.decode(text)
     try:
         args = decode_args(wire.op, wire.args)
     except Misfit as error:

@@ -1,7 +1,7 @@
 """Arguments of HYPERVISOR_memory_op, one struct for each command that is understood.
 
-`exchange`, `machphys_mapping`, `machine_memory_map` and `maximum_reservation` are as measured; no recording at hand holds
-the other reservation calls, and one whose fields differ from those here is decoded as unknown.
+`exchange`, `machphys_mapping`, `machine_memory_map` and `maximum_reservation` are as measured; no recording
+at hand holds the other reservation calls, and one whose fields differ from those here is decoded as unknown.
 `start_extent` is where a continued call goes on.
 """
 
@@ -24,7 +24,8 @@ class Extents(Wire, frozen=True):
 class MemoryExchange(Wire, frozen=True, tag_field="cmd", tag="exchange"):
     """XENMEM_exchange: `given.extents` are traded in, `taken.extents_out` is what Xen's allocator chose.
 
-    `nr_exchanged_in` and `nr_exchanged` count the extents of `given` that were done, before and after the call.
+    `nr_exchanged_in` and `nr_exchanged` count the extents of `given` that were done, before and after the
+    call.
     """
 
     start_extent: U64
@@ -74,7 +75,7 @@ class CurrentReservation(Wire, frozen=True, tag_field="cmd", tag="current_reserv
 
 
 class ReservationChange(Wire, frozen=True, tag_field="cmd"):
-    """What the three calls that change a reservation have in common; `extents_out` is empty where Xen wrote none."""
+    """What the three calls that change a reservation have in common; `extents_out`: what Xen wrote back."""
 
     start_extent: U64
     nr_extents: U64

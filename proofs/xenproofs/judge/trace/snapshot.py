@@ -1,13 +1,14 @@
 """Snapshots: the whole state of Domain0's memory at one moment, as Xen's own bookkeeping has it.
 
-A run covers `length` frames from its first; runs of one list do not overlap. Checked, because all that follows builds on it:
-numbers fit 64 bits, slots are 0..511 and in order, every table and every base pointer is a frame of page_info, a table's
-words are those of its run and its type is its level's.
+A run covers `length` frames from its first; runs of one list do not overlap. Checked, because all that
+follows builds on it: numbers fit 64 bits, slots are 0..511 and in order, every table and every base pointer
+is a frame of page_info, a table's words are those of its run and its type is its level's.
 """
 
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Final, TypeAlias
 
@@ -43,7 +44,7 @@ class SnapshotTable(Wire, frozen=True):
 
     def __post_init__(self) -> None:
         slots = [entry.slot for entry in self.entries]
-        if any(slot >= after for slot, after in zip(slots, slots[1:], strict=False)):
+        if any(slot >= after for slot, after in pairwise(slots)):
             raise ValueError("entries are not in the order of their slots, or one is there twice")
 
     @property
@@ -127,7 +128,7 @@ class StartInfo(Wire, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True, forbid_unknown_fields=True, dict=True):
-    """State just before hypercall `at_n`. `start_info`, `p2m_runs`, `e820` are there at the start of day only."""
+    """State just before hypercall `at_n`. `start_info`, `p2m_runs`, `e820`: at the start of day only."""
 
     format: str
     xen: str
@@ -259,7 +260,7 @@ def _check_base(field: str, mfn: Mfn, snapshot: Snapshot) -> None:
 
 def _check_disjoint(field: str, spans: list[tuple[int, int]]) -> None:
     spans = sorted(spans)
-    for (first, length), (after, _) in zip(spans, spans[1:], strict=False):
+    for (first, length), (after, _) in pairwise(spans):
         if first + length > after:
             raise Misfit(field, f"the runs from {first} and from {after} overlap")
 

@@ -1,4 +1,4 @@
-"""Lines of a file that somebody else wrote, with their numbers; plain or gzip, told apart by the first bytes."""
+"""Lines of a file that somebody else wrote, with their numbers; plain or gzip, told by the first bytes."""
 
 import gzip
 import zlib

@@ -1,13 +1,14 @@
 """A saved machine state (`xencheck-state-1`): tables of plain rows, one gzip JSON document.
 
 Rules of the format:
-- a table is a list of rows, a row a list of cells: first the key, then the field values; whoever saves decides what they
-  mean;
-- a cell is an integer of 64 bits, a text, a truth value, null, or a list of cells (a key of several parts is one list);
+- a table is a list of rows, a row a list of cells: first the key, then the field values; whoever saves
+  decides what they mean;
+- a cell is an integer of 64 bits, a text, a truth value, null, or a list of cells (a key of several parts is
+  one list);
 - the rows of a table have the same number of cells, and no key is there twice.
 
-Written to a temporary file beside the target, which then takes its name: a reader sees the old state or the new one, never
-half of one. The same state gives the same bytes.
+Written to a temporary file beside the target, which then takes its name: a reader sees the old state or the
+new one, never half of one. The same state gives the same bytes.
 """
 
 import gzip
@@ -21,18 +22,18 @@ from msgspec.json import Decoder, Encoder
 from xenproofs.judge.trace.files import replace_file
 from xenproofs.judge.trace.misfits import DECODE_ERRORS, misfit
 from xenproofs.judge.trace.source import whole
-from xenproofs.judge.trace.words import Misfit, Wire
+from xenproofs.judge.trace.words import Misfit, Wire, is_list
 from xenspec.errors import BadInput
 
 STATE_FORMAT: Final = "xencheck-state-1"
 
-Cell: TypeAlias = "int | str | bool | None | Sequence[Cell]"
+Cell: TypeAlias = "int | str | bool | Sequence[Cell] | None"
 Row: TypeAlias = Sequence[Cell]
 
 
 @dataclass(frozen=True, slots=True)
 class SavedState:
-    """All tables of a machine, by name. Read from a file, rows and lists within are tuples, so that keys can be hashed."""
+    """All tables of a machine, by name. As read, rows and lists within are tuples: keys can be hashed."""
 
     tables: Mapping[str, Sequence[Row]]
 
@@ -100,9 +101,8 @@ def _cell(value: object) -> Cell:
         if not -(2**63) <= value < 2**64:
             raise Misfit(None, f"{value} is wider than 64 bits")
         return int(value)
-    if isinstance(value, list | tuple):
-        items: Sequence[object] = value
-        return tuple(_cell(item) for item in items)
+    if is_list(value):
+        return tuple(_cell(item) for item in value)
     raise Misfit(None, f"a cell cannot be {type(value).__name__}")
 
 

@@ -1,9 +1,9 @@
 """Arguments of HYPERVISOR_vcpu_op, and the decoder of the context of a new vCPU.
 
-The recorder spells out the first fields of `struct vcpu_guest_context` (x86-64) and leaves the rest, from `trap_ctxt`
-on, as hexadecimal bytes: trap_ctxt[256], ldt_base, ldt_ents, gdt_frames[16], gdt_ents, kernel_ss, kernel_sp, ctrlreg[8],
-debugreg[8], three callback addresses, vm_assist, fs_base, gs_base_kernel, gs_base_user. The last word is cut off in the
-recordings, so it is read only where it is there.
+The recorder spells out the first fields of `struct vcpu_guest_context` (x86-64) and leaves the rest, from
+`trap_ctxt` on, as hexadecimal bytes: trap_ctxt[256], ldt_base, ldt_ents, gdt_frames[16], gdt_ents, kernel_ss,
+kernel_sp, ctrlreg[8], debugreg[8], three callback addresses, vm_assist, fs_base, gs_base_kernel,
+gs_base_user. The last word is cut off in the recordings, so it is read only where it is there.
 """
 
 import struct

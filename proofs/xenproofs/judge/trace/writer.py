@@ -1,4 +1,4 @@
-"""Recordings written back: what `recording` reads, line for line, for tests and for counterexamples as trace files."""
+"""Recordings written back, line for line: for tests, and for counterexamples as trace files."""
 
 import gzip
 from collections.abc import Iterable, Iterator
