@@ -115,6 +115,8 @@ class VcpuView(Protocol):
     @property
     def initialised(self) -> bool: ...  # noqa: D102 - named by its field
     @property
+    def up(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
     def base(self) -> Mfn: ...  # noqa: D102 - named by its field
     @property
     def user_base(self) -> Mfn: ...  # noqa: D102 - named by its field

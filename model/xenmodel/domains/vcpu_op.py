@@ -96,3 +96,30 @@ def register_info(x: Call, v: VcpuId, f: Mfn, offset: int) -> Steps[int]:
     keep_vcpu_info(x.m, kn, v)
     yield keep_vcpu_info
     return 0
+
+
+@step("vcpus.up")
+def mark_up(m: Machine, v: VcpuId, *, up: bool) -> None:
+    """Let an initialised vCPU run, or hold it down."""
+    vcpu = m.vcpus[v]
+    require("the vCPU is initialised", vcpu.initialised, Errno.EINVAL)
+    vcpu.up = up
+
+
+def set_up(x: Call, v: VcpuId, *, up: bool) -> Steps[int]:
+    """VCPUOP_up and VCPUOP_down: return 0 or an errno."""
+    if v[1] >= x.m.domains[x.domain].vcpus:
+        return -Errno.ENOENT
+    try:
+        mark_up(x.m, v, up=up)
+        yield mark_up
+    except Refused as refusal:
+        return -refusal.errno
+    return 0
+
+
+def is_up(x: Call, v: VcpuId) -> int:
+    """VCPUOP_is_up: return 1, 0 or an errno."""
+    if v[1] >= x.m.domains[x.domain].vcpus:
+        return -Errno.ENOENT
+    return 1 if x.m.vcpus[v].up else 0

@@ -1,0 +1,1 @@
+"""Replay: a recording of a real guest on the real Xen is played to the model, which predicts every answer."""

@@ -1,0 +1,68 @@
+"""When a recorded call was preempted by time: an input, taken only where the model has a preemption point.
+
+A continued call shows how many requests (or calls of a multicall) were finished. Between requests the point
+is exact; inside a table it is the first point of the unfinished request at which the model has had every
+recorded type event.
+"""
+
+from dataclasses import dataclass
+
+from xenmodel.hypercall import PREEMPT_BATCH, PREEMPT_CALL, PREEMPT_TABLE, Call
+from xenproofs.judge import trace
+from xenproofs.judge.trace.recording import Hypercall
+
+
+@dataclass(slots=True)
+class Preemption:
+    """Answers the preemption points of one recorded call."""
+
+    call: Call
+    done: int | None
+    """Finished requests or calls of a continued call; None if it was not continued."""
+    type_events: int
+    in_multicall: bool
+    inner_done: int | None = None
+    """Finished requests of the call inside a multicall that was itself preempted."""
+    used: int = 0
+
+    def answer(self, marker: object) -> bool:
+        """Return whether Xen preempts here."""
+        if self.done is None or self.used:
+            return False
+        hit = self._hit(marker)
+        self.used += hit
+        return hit
+
+    def _hit(self, marker: object) -> bool:
+        x = self.call
+        if self.in_multicall:
+            if marker is PREEMPT_CALL:
+                return self.inner_done is None and x.index == self.done
+            if self.inner_done is None or x.index != self.done:
+                return False
+            return self._hit_inside(marker, self.inner_done)
+        return self._hit_inside(marker, self.done or 0)
+
+    def _hit_inside(self, marker: object, done: int) -> bool:
+        x = self.call
+        if x.done != done:
+            return False
+        if marker is PREEMPT_TABLE:
+            return len(x.events) == self.type_events
+        return marker is PREEMPT_BATCH and len(x.events) == self.type_events
+
+
+def inner_done(call: Hypercall, re_entry: Hypercall | None) -> int | None:
+    """Return how far the preempted call inside a multicall had come, by the size of its re-entry; else None."""
+    if not isinstance(call.args, trace.Multicall) or call.done is None or re_entry is None:
+        return None
+    if not isinstance(re_entry.args, trace.Multicall) or not re_entry.args.calls:
+        return None
+    if call.done >= len(call.args.calls):
+        return None
+    before, after = call.args.calls[call.done].args, re_entry.args.calls[0].args
+    if isinstance(before, trace.MmuextOp) and isinstance(after, trace.MmuextOp) and after.preempted:
+        return len(before.ops) - len(after.ops) if after.ops else None
+    if isinstance(before, trace.MmuUpdate) and isinstance(after, trace.MmuUpdate) and after.preempted:
+        return len(before.reqs) - len(after.reqs) if after.reqs else None
+    return None

@@ -1,0 +1,50 @@
+"""From a recorded hypercall's arguments to the model's call, or to nothing if the model does not implement it."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from xenmodel.dispatch import Given, Multicall, Single
+from xenmodel.memory import mmuext_op
+from xenmodel.memory.descriptors import SetGdt, UpdateDescriptor
+from xenmodel.memory.mmu_update import MmuUpdate
+from xenmodel.memory.update_va_mapping import UpdateVaMapping
+from xenproofs.judge import trace
+from xenproofs.judge.trace.operations import Args
+
+COMMANDS: Final[Mapping[str, int]] = {command.name: int(command) for command in mmuext_op.Command}
+
+
+def single(args: Args) -> Single | None:
+    """Return the model's call, or None where there is none."""
+    if isinstance(args, trace.MmuUpdate):
+        requests = tuple((r.ptr, r.val) for r in args.reqs)
+        return MmuUpdate(requests, args.foreigndom, preempted=bool(args.preempted))
+    if isinstance(args, trace.UpdateVaMapping):
+        return UpdateVaMapping(args.va, args.val, args.flags)
+    if isinstance(args, trace.MmuextOp):
+        ops = tuple(ext_op(op) for op in args.ops)
+        return mmuext_op.MmuextOp(ops, args.foreigndom, preempted=bool(args.preempted))
+    if isinstance(args, trace.UpdateVaMappingOtherdomain):
+        return UpdateVaMapping(args.va, args.val, args.flags, args.domid)
+    if isinstance(args, trace.SetGdt):
+        return SetGdt(tuple(args.frames), args.entries)
+    if isinstance(args, trace.UpdateDescriptor):
+        return UpdateDescriptor(args.maddr, args.desc)
+    return None
+
+
+def ext_op(op: trace.ExtOp) -> mmuext_op.ExtOp:
+    """Return one operation of mmuext_op."""
+    command = COMMANDS[op.cmd]
+    if op.cmd == trace.ExtCmd.SET_LDT:
+        return mmuext_op.ExtOp(command, op.linear_addr or 0, op.nr_ents or 0)
+    if op.cmd == trace.ExtCmd.COPY_PAGE:
+        return mmuext_op.ExtOp(command, op.mfn or 0, op.src_mfn or 0)
+    if op.mfn is not None:
+        return mmuext_op.ExtOp(command, op.mfn)
+    return mmuext_op.ExtOp(command, op.linear_addr or 0, op.vcpumask)
+
+
+def multicall(args: trace.Multicall) -> Multicall:
+    """Return a multicall; calls that the model does not implement answer as recorded."""
+    return Multicall(tuple(single(call.args) or Given(call.op, call.ret) for call in args.calls))
