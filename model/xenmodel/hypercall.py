@@ -96,6 +96,8 @@ class Call:
     events: list[TypeEvent] = field(default_factory=list)
     done: int = 0
     """Requests of the current batch that are finished."""
+    table: int = -1
+    """The table inside which the last PREEMPT_TABLE was yielded."""
     index: int = 0
     """Calls of the current multicall that are finished."""
     stores: "Callable[[int], None] | None" = None

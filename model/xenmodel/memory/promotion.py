@@ -187,11 +187,11 @@ def _promote_table(x: Call, k: FlightId, level: PageType) -> Steps[None]:
         if frame.next_slot != slot:
             skip_absent(m, k, slot)
             yield skip_absent
-        if level != PageType.L4 and slot > first and (yield PREEMPT_TABLE):
+        if level != PageType.L4 and slot > first and (yield from _preempted(x, f)):
             yield from _suspend(x, k)
         yield from _promote_slot(x, k, slot)
         slot = _next_guest_slot(x, f, slot + 1, level)
-    if level != PageType.L4 and first < SLOTS - 1 and (yield PREEMPT_TABLE):
+    if level != PageType.L4 and first < SLOTS - 1 and (yield from _preempted(x, f)):
         if frame.next_slot == first:
             skip_absent(m, k, first + 1)
             yield skip_absent
@@ -202,6 +202,12 @@ def _promote_table(x: Call, k: FlightId, level: PageType) -> Steps[None]:
     if level == PageType.L4:
         write_xen_slots(m, k, readonly_m2p=m.domains[frame.owner].m2p_strict)
         yield write_xen_slots
+
+
+def _preempted(x: Call, table: int) -> Steps[bool]:
+    """Ask at a preemption point inside `table` whether Xen preempts."""
+    x.table = table
+    return (yield PREEMPT_TABLE) is True
 
 
 def _next_guest_slot(x: Call, f: int, slot: int, level: PageType) -> int:
@@ -311,13 +317,15 @@ def _demote_table(x: Call, k: FlightId) -> Steps[None]:
         yield take_from_entry
     else:
         slot = _last_guest_slot(x, f, started)
+        if slot < started - 1 and frame.type != PageType.L4 and (yield from _preempted(x, f)):
+            yield from _suspend(x, k)
         if slot >= 0:
             release(m, k, inner, slot)
             yield release
     while slot >= 0:
         yield from _demote_child(x, k, inner, slot)
         below = _last_guest_slot(x, f, slot)
-        if slot > 0 and frame.type != PageType.L4 and (yield PREEMPT_TABLE):
+        if slot > 0 and frame.type != PageType.L4 and (yield from _preempted(x, f)):
             yield from _suspend(x, k)
         slot = below
         if slot < 0:

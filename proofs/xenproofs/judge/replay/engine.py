@@ -15,7 +15,7 @@ from xenmodel.step import Refused
 from xenproofs.judge import trace
 from xenproofs.judge.replay import others, translate
 from xenproofs.judge.replay.events import judge_events
-from xenproofs.judge.replay.preemption import Preemption, inner_done
+from xenproofs.judge.replay.preemption import Preemption, inner_done, stopped_in, unpins
 from xenproofs.judge.replay.report import Difference, ReplayReport
 from xenproofs.judge.replay.stores import GuestStores
 from xenproofs.judge.trace.recording import Hypercall, Line
@@ -107,7 +107,8 @@ class Replay:
         call = translate.single(line.args)
         if call is None:
             return others.answer(self, x, line)
-        preemption = Preemption(x, line.done, type_events(line), in_multicall=False)
+        preemption = Preemption(x, line.done, type_events(line), in_multicall=False, unpins=unpins(line.args))
+        preemption.stopped_in = stopped_in(line, re_entry(line, later))
         result = self.drive(dispatch(x, call), preemption)
         self.report.assumed["preemption"] += preemption.used
         return recorded(line), predicted(result)
@@ -117,10 +118,13 @@ class Replay:
     ) -> tuple[str, str]:
         inner = None
         if line.done is not None:
-            re_entry = next((c for c in later if isinstance(c, Hypercall) and c.vcpu == line.vcpu), None)
-            inner = inner_done(line, re_entry)
+            inner = inner_done(line, re_entry(line, later))
         call = translate.multicall(args)
-        preemption = Preemption(x, line.done, type_events(line), in_multicall=True, inner_done=inner)
+        stopped = args.calls[line.done].args if line.done is not None and line.done < len(args.calls) else None
+        preemption = Preemption(
+            x, line.done, type_events(line), in_multicall=True, inner_done=inner, unpins=unpins(stopped)
+        )
+        preemption.stopped_in = stopped_in(line, re_entry(line, later))
         result = self.drive(multicall(x, call), preemption)
         self.report.assumed["preemption"] += preemption.used
         self._subcalls(line, args, result)
@@ -192,6 +196,13 @@ class Replay:
         except StopIteration as end:
             value: T = end.value
             return value
+
+
+def re_entry(line: Hypercall, later: "deque[Line]") -> Hypercall | None:
+    """Return the call with which a continued one goes on, if it was continued and is near."""
+    if line.cont is None:
+        return None
+    return next((c for c in later if isinstance(c, Hypercall) and c.vcpu == line.vcpu), None)
 
 
 def type_events(line: Hypercall) -> int:

@@ -2,7 +2,7 @@
 
 A continued call shows how many requests (or calls of a multicall) were finished. Between requests the point
 is exact; inside a table it is the first point of the unfinished request at which the model has had every
-recorded type event.
+recorded type event, in the table where the re-entry goes on.
 """
 
 from dataclasses import dataclass
@@ -23,6 +23,10 @@ class Preemption:
     in_multicall: bool
     inner_done: int | None = None
     """Finished requests of the call inside a multicall that was itself preempted."""
+    unpins: frozenset[int] = frozenset()
+    """Requests that unpin: Xen counts one as finished although its table's release was preempted."""
+    stopped_in: int | None = None
+    """The table at which the re-entry goes on, if its events show one."""
     used: int = 0
 
     def answer(self, marker: object) -> bool:
@@ -45,11 +49,20 @@ class Preemption:
 
     def _hit_inside(self, marker: object, done: int) -> bool:
         x = self.call
-        if x.done != done:
+        if len(x.events) != self.type_events:
             return False
         if marker is PREEMPT_TABLE:
-            return len(x.events) == self.type_events
-        return marker is PREEMPT_BATCH and len(x.events) == self.type_events
+            if self.stopped_in is not None and x.table != self.stopped_in:
+                return False
+            return x.done == done or (x.done == done - 1 and x.done in self.unpins)
+        return marker is PREEMPT_BATCH and x.done == done
+
+
+def unpins(args: object) -> frozenset[int]:
+    """Return which operations of a mmuext_op unpin a table."""
+    if not isinstance(args, trace.MmuextOp):
+        return frozenset()
+    return frozenset(i for i, op in enumerate(args.ops) if op.cmd == trace.ExtCmd.UNPIN_TABLE)
 
 
 def inner_done(call: Hypercall, re_entry: Hypercall | None) -> int | None:
@@ -62,7 +75,20 @@ def inner_done(call: Hypercall, re_entry: Hypercall | None) -> int | None:
         return None
     before, after = call.args.calls[call.done].args, re_entry.args.calls[0].args
     if isinstance(before, trace.MmuextOp) and isinstance(after, trace.MmuextOp) and after.preempted:
-        return len(before.ops) - len(after.ops) if after.ops else None
+        return len(before.ops) - len(after.ops) if after.ops or len(before.ops) - 1 in unpins(before) else None
     if isinstance(before, trace.MmuUpdate) and isinstance(after, trace.MmuUpdate) and after.preempted:
         return len(before.reqs) - len(after.reqs) if after.reqs else None
     return None
+
+
+def stopped_in(call: Hypercall, re_entry: Hypercall | None) -> int | None:
+    """Return the innermost table that both the call and its re-entry begin to (de)validate, if there is one."""
+    if re_entry is None or call.cont is None:
+        return None
+    begun = {(e.ev, e.mfn) for e in call.events if isinstance(e, trace.Validate | trace.Devalidate)}
+    found = None
+    for event in re_entry.events:
+        if not isinstance(event, trace.TypeEvent) or (event.ev, event.mfn) not in begun:
+            break
+        found = event.mfn
+    return found
