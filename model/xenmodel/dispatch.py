@@ -56,7 +56,7 @@ def dispatch(x: Call, call: Single) -> Steps[Result]:
         return set_gdt(x, call)
     if isinstance(call, UpdateDescriptor):
         return update_descriptor(x, call)
-    if isinstance(call, Given):
+    if isinstance(call, Given):  # pyright: ignore[reportUnnecessaryIsInstance] - assert_never checks the union
         return _given(call)
     assert_never(call)
 

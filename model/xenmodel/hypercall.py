@@ -1,8 +1,8 @@
 """Hypercalls are generators: they sequence steps, and yield after every one of them.
 
 A hypercall sees a read-only `View` and changes state only through steps. It yields the step that has just
-run, so that a scheduler may switch to another vCPU there and a checker may look; a `PREEMPT_…` marker where Xen
-itself may preempt (the driver answers True to do so); `SPIN` where Xen waits for another CPU.
+run, so that a scheduler may switch to another vCPU there and a checker may look; a `PREEMPT_…` marker where
+Xen itself may preempt (the driver answers True to do so); `SPIN` where Xen waits for another CPU.
 
 Results: a return code, or a `Continuation` when Xen makes the guest re-enter.
 """
@@ -84,6 +84,8 @@ class Result:
     rc: int = 0
     done: int = 0
     continuation: Continuation | None = None
+    counted: bool = True
+    """Whether `done` is told to the guest at all (not if a batch names nobody it may name)."""
 
 
 @dataclass(slots=True)
@@ -93,7 +95,7 @@ class Call:
     m: View
     vcpu: VcpuId
     domain: DomId
-    events: list[TypeEvent] = field(default_factory=list)
+    events: list[TypeEvent] = field(default_factory=list[TypeEvent])
     done: int = 0
     """Requests of the current batch that are finished."""
     table: int = -1
@@ -112,9 +114,7 @@ def note(x: Call, kind: str, mfn: int, new_type: PageType, before: FrameInfo) ->
 def frame_info(x: Call, mfn: int) -> FrameInfo:
     """Return the frame's page_info as it is now."""
     f = x.m.frames[mfn]
-    return FrameInfo(
-        f.type, f.type_count, f.validated, f.pinned, f.partial, f.ref_count, f.allocated
-    )
+    return FrameInfo(f.type, f.type_count, f.validated, f.pinned, f.partial, f.ref_count, f.allocated)
 
 
 def run(steps: Steps[T]) -> T:

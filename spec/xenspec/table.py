@@ -16,6 +16,9 @@ SELF_MAP_SLOT = 258
 SELF_MAP_FLAGS = 0x8000000000000063
 """The self map of an L4: present, writable, accessed, dirty, no execution, not for user mode."""
 
+FEW = 24
+"""A frame with fewer words than this is searched by its words, another by its slots."""
+
 K = TypeVar("K")
 R = TypeVar("R")
 K_contra = TypeVar("K_contra", contravariant=True)
@@ -30,10 +33,10 @@ class ReadTable(Protocol[K_contra, R_co]):
         ...
 
 
-class Table(Protocol[K, R]):
+class Table(Protocol[K_contra, R_co]):
     """What a step sees of a table; its rows are mutable."""
 
-    def __getitem__(self, key: K, /) -> R:
+    def __getitem__(self, key: K_contra, /) -> R_co:
         """Return the row of `key`."""
         ...
 
@@ -133,7 +136,7 @@ class PlainWords:
             return 512
         if page.get(slot, 0) & 1:
             return slot
-        if len(page) < 24:
+        if len(page) < FEW:
             return min((s for s, w in page.items() if s >= slot and w & 1), default=512)
         for later in range(slot, 512):
             if page.get(later, 0) & 1:
@@ -147,7 +150,7 @@ class PlainWords:
             return -1
         if page.get(end - 1, 0) & 1:
             return end - 1
-        if len(page) < 24:
+        if len(page) < FEW:
             return max((s for s, w in page.items() if s < end and w & 1), default=-1)
         for earlier in range(end - 1, -1, -1):
             if page.get(earlier, 0) & 1:

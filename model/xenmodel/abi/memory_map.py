@@ -1,7 +1,7 @@
 """The machine's address map: which frame numbers are RAM, which a domain with I/O rights may map.
 
 Measured on Xen 4.17 (oracle rules 2 and 4 of RULES.md): the first 256 frames and everything without RAM
-below `io_limit` may be mapped by Domain0, but for the interrupt window; the IO-APIC and the HPET only read-only.
+below `IO_LIMIT` may be mapped by Domain0, but for the interrupt window; IO-APIC and HPET only read-only.
 """
 
 from dataclasses import dataclass

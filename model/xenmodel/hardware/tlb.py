@@ -40,7 +40,9 @@ def fill(m: Machine, cpu: Cpu, page: int, leaf: EntryId, *, writable: bool, user
     e = m.entries[leaf]
     require("the entry is linked", e.linked & e.backed, Errno.EINVAL)
     require("its table belongs to the domain", m.frames[leaf[0]].owner == domain, Errno.EINVAL)
-    require("the entry grants writing", implies(writable, lambda: e.writable & (e.linked_as == 1)), Errno.EINVAL)
+    require(
+        "the entry grants writing", implies(writable, lambda: e.writable & (e.linked_as == 1)), Errno.EINVAL
+    )
     x = m.tlb[cpu, page]
     x.valid = True
     x.frame = e.target

@@ -15,7 +15,14 @@ from xenmodel.step import require, step
 from xenspec.logic import Not, ite
 from xenspec.vocabulary import DOMID_INVALID, SLOTS, DomId, Errno, FlightId, Mfn, PageType
 
-FREED = ("frames.owner", "frames.type", "frames.validated", "frames.noncoherent", "frames.linear", "frames.dirty")
+FREED = (
+    "frames.owner",
+    "frames.type",
+    "frames.validated",
+    "frames.noncoherent",
+    "frames.linear",
+    "frames.dirty",
+)
 """What changes, beside the counts, when the last general reference of a frame goes."""
 
 

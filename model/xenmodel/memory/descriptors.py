@@ -42,7 +42,7 @@ class UpdateDescriptor:
 
 @step("flights.mode", "flights.frame", "gdt.frame")
 def put_gdt_page(m: Machine, v: VcpuId, kn: FlightId, ko: FlightId, index: int) -> None:
-    """Let page `index` of the GDT hold the descriptor page in flight `kn` (none if idle); the old one to `ko`."""
+    """Let page `index` of the GDT hold the page in flight `kn` (none if idle); the old one goes to `ko`."""
     new, old, page = m.flights[kn], m.flights[ko], m.gdt[v, index]
     _swap_page(m, (new.mode, old.mode), kn)
     before = page.frame
@@ -211,7 +211,7 @@ def drop_ldt(x: Call) -> Steps[None]:
 
 
 def map_ldt_page(x: Call, offset: int) -> Steps[bool]:
-    """Let the LDT shadow hold the page that covers `offset`; return whether it does (pv_map_ldt_shadow_page)."""
+    """Let the LDT shadow hold the page that covers `offset`; return whether it does."""
     m = x.m
     vcpu = m.vcpus[x.vcpu]
     index = offset // PAGE_SIZE

@@ -24,15 +24,15 @@ LINKED = (
 """The fields of an entry's row, all written when it is linked."""
 
 
-def _link(
-    m: Machine, t: Mfn, slot: int, kn: FlightId, *, level: PageType, target: Mfn, writable: bool, backed: bool
-) -> None:
-    """Put the reference of flight `kn` into entry (t, slot); without one if not `backed`."""
+def _link(m: Machine, t: Mfn, slot: int, kn: FlightId, word: int, *, backed: bool) -> None:
+    """Store `word` at (t, slot) and put the reference of flight `kn` there; without one if not `backed`."""
     e = m.entries[t, slot]
+    target = m.pte.target(word)
+    m.words[t, slot] = word
     e.linked = True
-    e.linked_as = level
+    e.linked_as = m.frames[t].type
     e.target = target
-    e.writable = writable
+    e.writable = m.pte.writable(word)
     e.backed = backed
     e.linear = False
     if backed:
@@ -64,7 +64,8 @@ def _require_type(m: Machine, level: PageType, target: Mfn, *, writable: bool) -
     kind = m.frames[target].type
     require(
         "the target is a table of the level below, or writable",
-        (level > PageType.L1) & (kind == level - 1) | (level == PageType.L1) & (Not(writable) | (kind == PageType.WRITABLE)),
+        (level > PageType.L1) & (kind == level - 1)
+        | (level == PageType.L1) & (Not(writable) | (kind == PageType.WRITABLE)),
         Errno.EAGAIN,
     )
 
@@ -95,8 +96,7 @@ def install(m: Machine, k: FlightId, kn: FlightId, slot: int, word: int) -> None
     _require_present(m, word)
     _require_reference(m, kn, table.type, target, writable=writable)
     _require_type(m, table.type, target, writable=writable)
-    _link(m, flight.frame, slot, kn, level=table.type, target=target, writable=writable, backed=True)
-    m.words[flight.frame, slot] = word
+    _link(m, flight.frame, slot, kn, word, backed=True)
     table.next_slot = slot + 1
 
 
@@ -108,8 +108,7 @@ def install_unbacked(m: Machine, k: FlightId, kn: FlightId, slot: int, word: int
     target, writable = m.pte.target(word), m.pte.writable(word)
     _require_present(m, word)
     _require_unbacked(m, flight.frame, target, level=table.type, writable=writable)
-    _link(m, flight.frame, slot, kn, level=table.type, target=target, writable=writable, backed=False)
-    m.words[flight.frame, slot] = word
+    _link(m, flight.frame, slot, kn, word, backed=False)
     table.next_slot = slot + 1
 
 
@@ -140,7 +139,7 @@ def skip_absent(m: Machine, k: FlightId, slot: int) -> None:
 
 @step("words.word", "frames.next_slot")
 def accept_descriptor(m: Machine, k: FlightId, slot: int) -> None:
-    """Check the next descriptor of a page being validated, and store it as Xen makes it (check_descriptor)."""
+    """Check the next descriptor of a page being validated; store it as Xen makes it (check_descriptor)."""
     flight = _validating(m, k, slot)
     frame = m.frames[flight.frame]
     require("it is a descriptor page", frame.type == PageType.SEG, Errno.EAGAIN)
@@ -190,8 +189,7 @@ def replace(m: Machine, k: FlightId, kn: FlightId, ko: FlightId, slot: int, word
     e = m.entries[t, slot]
     if e.linked:
         _take_out(m, t, slot, ko, e)
-    _link(m, t, slot, kn, level=level, target=target, writable=writable, backed=True)
-    m.words[t, slot] = word
+    _link(m, t, slot, kn, word, backed=True)
 
 
 @step(*LINKED, "words.word", "flights.mode", "flights.frame", "frames.linear")
@@ -207,8 +205,7 @@ def replace_unbacked(m: Machine, k: FlightId, kn: FlightId, ko: FlightId, slot: 
     e = m.entries[t, slot]
     if e.linked:
         _take_out(m, t, slot, ko, e)
-    _link(m, t, slot, kn, level=level, target=target, writable=writable, backed=False)
-    m.words[t, slot] = word
+    _link(m, t, slot, kn, word, backed=False)
 
 
 @step("entries.linked", "entries.linear", "words.word", "flights.mode", "flights.frame", "frames.linear")
@@ -237,7 +234,9 @@ def amend(m: Machine, k: FlightId, slot: int, word: int) -> None:
     m.words[t, slot] = word
 
 
-@step("entries.linked", "entries.linear", "flights.mode", "flights.frame", "frames.linear", "frames.next_slot")
+@step(
+    "entries.linked", "entries.linear", "flights.mode", "flights.frame", "frames.linear", "frames.next_slot"
+)
 def release(m: Machine, k: FlightId, ko: FlightId, slot: int) -> None:
     """Unlink the highest linked slot of a table that is being demoted; its reference goes to `ko`."""
     flight = m.flights[k]
@@ -296,8 +295,14 @@ def _require_linear(m: Machine, t: Mfn, kn: FlightId, word: int) -> None:
         (linked.type == table.type) & linked.validated,
         Errno.EINVAL,
     )
-    require("the table is no linear target", (table.linear >= 0) & (table.linear < LINEAR_LIMIT), Errno.EINVAL)
-    require("the target has no linear entries", (linked.linear <= 0) & (linked.linear > -LINEAR_LIMIT), Errno.EINVAL)
+    require(
+        "the table is no linear target", (table.linear >= 0) & (table.linear < LINEAR_LIMIT), Errno.EINVAL
+    )
+    require(
+        "the target has no linear entries",
+        (linked.linear <= 0) & (linked.linear > -LINEAR_LIMIT),
+        Errno.EINVAL,
+    )
 
 
 def _link_linear(m: Machine, t: Mfn, kn: FlightId, slot: int, word: int) -> None:
@@ -305,6 +310,5 @@ def _link_linear(m: Machine, t: Mfn, kn: FlightId, slot: int, word: int) -> None
     table, linked = m.frames[t], m.frames[target]
     table.linear = table.linear + 1
     linked.linear = linked.linear - 1
-    _link(m, t, slot, kn, level=table.type, target=target, writable=False, backed=True)
+    _link(m, t, slot, kn, word, backed=True)
     m.entries[t, slot].linear = True
-    m.words[t, slot] = word

@@ -72,15 +72,20 @@ def reservation(x: Call, call: Reservation) -> Steps[MemoryOpResult]:
     try:
         require_control(x, target)
         for extent in call.extents[call.start :]:
-            if call.command == "decrease":
-                for frame in range(extent, extent + (1 << call.order)):
-                    yield from give_up(x, Mfn(frame), target)
-            else:
-                frames.append((yield from _populate(x, call, target, extent)))
+            frames += yield from _extent(x, call, target, extent)
             done += 1
     except Refused:
-        return MemoryOpResult(done, done, tuple(frames))
+        pass
     return MemoryOpResult(done, done, tuple(frames))
+
+
+def _extent(x: Call, call: Reservation, target: DomId, extent: int) -> Steps[list[Mfn]]:
+    """Give up or fill one extent; return the first frame handed out, if any."""
+    if call.command != "decrease":
+        return [(yield from _populate(x, call, target, extent))]
+    for frame in range(extent, extent + (1 << call.order)):
+        yield from give_up(x, Mfn(frame), target)
+    return []
 
 
 def give_up(x: Call, f: Mfn, owner: DomId) -> Steps[None]:

@@ -1,4 +1,4 @@
-"""HYPERVISOR_mmu_update: a batch of writes to page tables, to plain memory, and to the machine-to-physical map.
+"""HYPERVISOR_mmu_update: a batch of writes to page tables, plain memory and the machine-to-physical map.
 
 Public interface: xen/include/public/xen.h, MMU_*. The low two bits of a request's pointer are its command.
 Done-counts: a batch stops at the first refusal; each request's old table is finished before the next.
@@ -60,6 +60,9 @@ def mmu_update(x: Call, call: MmuUpdate) -> Steps[Result]:
     if call.preempted and not call.requests:
         return Result(rc=signed32(call.foreign))
     done = x.done = 0
+    upper = call.foreign >> 16
+    if upper and not x.m.domains[upper - 1].exists:
+        return Result(rc=-Errno.ESRCH, counted=False)
     try:
         owners = _owners(x, call.foreign)
         for pointer, value in call.requests:
@@ -82,13 +85,8 @@ def signed32(value: int) -> int:
 
 def _owners(x: Call, foreign: int) -> tuple[DomId, DomId]:
     """Return the owner of the tables and the domain whose frames are named."""
-    table_owner = x.domain
     upper = foreign >> 16
-    if upper:
-        table_owner = DomId(upper - 1)
-        if not x.m.domains[table_owner].exists:
-            raise Refused("the owner of the tables exists", Errno.ESRCH)
-    return table_owner, named_domain(x, foreign & 0xFFFF)
+    return DomId(upper - 1) if upper else x.domain, named_domain(x, foreign & 0xFFFF)
 
 
 def _request(x: Call, pointer: int, value: int, table_owner: DomId, named: DomId) -> Steps[None]:

@@ -102,6 +102,9 @@ def mmuext_op(x: Call, call: MmuextOp) -> Steps[Result]:
     try:
         named = named_domain(x, call.foreign & 0xFFFF)
         require_control(x, named)
+    except Refused as refusal:
+        return Result(rc=-refusal.errno, counted=False)
+    try:
         for op in call.ops:
             if x.m.vcpus[x.vcpu].old_table != NO_FRAME or (done and (yield PREEMPT_BATCH)):
                 raise Preempted  # noqa: TRY301 - one place makes the continuation

@@ -34,6 +34,7 @@ from xenmodel.memory.validation import (
 from xenmodel.step import Refused
 from xenspec.vocabulary import SLOTS, Errno, FlightId, PageType
 
+
 def deeper(k: FlightId) -> FlightId:
     """Return the flight one level below `k`."""
     return FlightId((k[0], k[1] + DEPTH))

@@ -45,7 +45,18 @@ def allocate(m: Machine, f: Mfn, owner: DomId) -> None:
     m.ghost.take(f, holders.allocated(f), typed=False, general=True)
 
 
-@step("frames.owner", "frames.allocated", "frames.ref_count", "frames.type", "frames.validated", "frames.noncoherent", "frames.linear", "frames.stamp", "frames.dirty", "domains.pages")
+@step(
+    "frames.owner",
+    "frames.allocated",
+    "frames.ref_count",
+    "frames.type",
+    "frames.validated",
+    "frames.noncoherent",
+    "frames.linear",
+    "frames.stamp",
+    "frames.dirty",
+    "domains.pages",
+)
 def steal(m: Machine, f: Mfn, owner: DomId) -> None:
     """Take a frame that only its allocation holds away from its domain (steal_page)."""
     frame = m.frames[f]

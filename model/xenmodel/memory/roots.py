@@ -29,9 +29,7 @@ def pin(m: Machine, k: FlightId) -> None:
     require("it is a page table", (frame.type >= PageType.L1) & (frame.type <= PageType.L4), Errno.EAGAIN)
     require("the table is not pinned", Not(frame.pinned), Errno.EINVAL)
     frame.pinned = True
-    m.ghost.move(
-        flight.frame, holders.flight(k), holders.pin(flight.frame), typed=True, general=True
-    )
+    m.ghost.move(flight.frame, holders.flight(k), holders.pin(flight.frame), typed=True, general=True)
     flight.mode = Mode.IDLE
 
 

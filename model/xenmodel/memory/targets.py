@@ -9,6 +9,7 @@ from xenmodel.abi import pte
 from xenmodel.hypercall import Call, Steps
 from xenmodel.memory import promotion
 from xenmodel.memory.claim import drop_ref, drop_type, mark_noncoherent, take_ref
+from xenmodel.memory.linear import take_linear
 from xenmodel.memory.linking import (
     install,
     install_linear,
@@ -17,7 +18,6 @@ from xenmodel.memory.linking import (
     replace_linear,
     replace_unbacked,
 )
-from xenmodel.memory.linear import take_linear
 from xenmodel.memory.rows import Mode, Place
 from xenmodel.step import Refused
 from xenspec.vocabulary import DOMID_INVALID, DOMID_IO, DomId, Errno, FlightId, PageType
@@ -129,7 +129,9 @@ def install_table(x: Call, k: FlightId, inner: FlightId, slot: int, word: int) -
             raise
 
 
-def replace_table(x: Call, k: FlightId, flights: tuple[FlightId, FlightId], slot: int, word: int) -> Steps[None]:
+def replace_table(
+    x: Call, k: FlightId, flights: tuple[FlightId, FlightId], slot: int, word: int
+) -> Steps[None]:
     """Link a slot of a locked L2..L4 table; `flights` are those of the new and the old reference."""
     m = x.m
     kn, ko = flights

@@ -11,7 +11,7 @@ from xenspec.vocabulary import Errno, Mfn
 
 
 def trapped_write(x: Call, table: Mfn, slot: int, word: int) -> Steps[None]:
-    """Store `word` into a slot of the caller's validated L1 table. Raises Refused: the guest sees the fault."""
+    """Store `word` into a slot of the caller's L1 table. Raises Refused: the guest sees the fault."""
     if not (yield from take_locked_l1(x, table, x.domain)):
         raise Refused("the page is an L1 table of the caller in use", Errno.EFAULT)
     try:

@@ -1,4 +1,4 @@
-"""Changing one page-table entry or one plain word: what mmu_update, update_va_mapping and trapped writes share.
+"""Changing one page-table entry or one plain word: shared by mmu_update, update_va_mapping, trapped writes.
 
 An update of a validated table: flags are checked, a change of harmless flags is stored at once (the fast
 path), else the new target is taken, the entry stored, the old target dropped; an old *table* becomes the
@@ -39,7 +39,7 @@ def modify(
 ) -> Steps[None]:
     """Change a slot of the table that flight PAGE has locked, whatever its level."""
     m = x.m
-    k, kn, ko = flights(x.vcpu)
+    k, _, ko = flights(x.vcpu)
     t = m.flights[k].frame
     level = m.frames[t].type
     if level == PageType.L4 and pte.XEN_FIRST_SLOT <= slot <= pte.XEN_LAST_SLOT:
@@ -145,7 +145,7 @@ def _write_locked(
         elif kind == PageType.L1 or (PageType.L2 <= kind <= PageType.L4 and owners[0] == owners[1]):
             yield from modify(x, slot, word, owners[1], preserve_ad=preserve_ad)
         else:
-            raise Refused("a table, or writable memory", Errno.EINVAL)
+            raise Refused("a table, or writable memory", Errno.EINVAL)  # noqa: TRY301 - one place unlocks
     except (Refused, Preempted):
         unlock_page(m, k)
         yield unlock_page

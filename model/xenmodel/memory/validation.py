@@ -227,9 +227,7 @@ def take_old_child(m: Machine, v: VcpuId, k: FlightId, kc: FlightId, slot: int) 
     require("the slot has no child yet", Not(frame.partial_entry), Errno.EAGAIN)
     require("the child's flight is idle", child.mode == Mode.IDLE, Errno.EAGAIN)
     require("the vCPU has a partial old table", (vcpu.old_table != NO_FRAME) & vcpu.old_partial, Errno.EAGAIN)
-    m.ghost.move(
-        vcpu.old_table, holders.old(v), holders.entry(flight.frame, slot), typed=False, general=True
-    )
+    m.ghost.move(vcpu.old_table, holders.old(v), holders.entry(flight.frame, slot), typed=False, general=True)
     m.entries[flight.frame, slot].target = vcpu.old_table
     frame.partial_entry = True
     vcpu.old_table = NO_FRAME
