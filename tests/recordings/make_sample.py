@@ -1,4 +1,4 @@
-"""Draw the bundled samples from the full data: `python make_sample.py FOLDER` (with `oracle` and `recordings`).
+"""Draw the bundled samples from the full data: `make_sample.py FOLDER` (with `oracle` and `recordings`).
 
 Nothing is random: each group gives its cases at even distances, and of each tag of the systematic cases one
 is taken, asked by Domain0 and by the guest in turn. The same input gives the same bytes.

@@ -10,7 +10,7 @@ from xenproofs.judge.trace.words import Misfit
 DECODE_ERRORS: Final = (Misfit, msgspec.MsgspecError, ValueError, RecursionError, OverflowError)
 """All that decoding foreign bytes raises (ValueError: text that is not UTF-8, a number of absurd length)."""
 
-PATH: Final = re.compile(r" - at `\$?(?P<path>.*)`$")
+PATH: Final = re.compile(r" - at `(?:key` in `)?\$?(?P<path>.*)`$")
 FIELD: Final = re.compile(r"(?:missing required|contains unknown) field `(?P<name>[^`]*)`")
 
 

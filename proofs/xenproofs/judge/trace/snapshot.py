@@ -193,8 +193,8 @@ def read_snapshot(path: Path) -> Snapshot:
     try:
         snapshot = _SNAPSHOT.decode(data)
         _check_width(data, snapshot)
-        check_snapshot(snapshot)
         _check_keys(data, snapshot)
+        check_snapshot(snapshot)
     except DECODE_ERRORS as error:
         found = misfit(error)
         raise BadInput(found.message, file=str(path), field=found.field) from error
