@@ -5,7 +5,7 @@ computes; a number that has a unit says so.
 """
 
 from enum import IntEnum
-from typing import NewType
+from typing import Final, NewType
 
 Mfn = NewType("Mfn", int)
 """Machine frame number: a 4 KiB frame of the machine."""
@@ -27,6 +27,18 @@ EntryId = NewType("EntryId", tuple[int, int])
 """A page-table slot: (frame of the table, slot)."""
 FlightId = NewType("FlightId", tuple[tuple[int, int], int])
 """An in-flight reference: (virtual CPU, purpose and depth; see xenmodel.memory.holders)."""
+TlbKey = NewType("TlbKey", tuple[int, int])
+"""A place for a cached translation: (physical CPU, page number of the linear address)."""
+WordId = NewType("WordId", tuple[int, int])
+"""A raw word of a frame: (frame, slot)."""
+GdtPage = NewType("GdtPage", tuple[tuple[int, int], int])
+"""A page of a GDT: (virtual CPU, index)."""
+LdtPage = NewType("LdtPage", tuple[tuple[int, int], int])
+"""A page of an LDT shadow: (virtual CPU, index)."""
+EventFrameId = NewType("EventFrameId", tuple[int, int])
+"""A FIFO page of a domain: (domain, index)."""
+EoiFrameId = NewType("EoiFrameId", int)
+"""The page of PHYSDEVOP_pirq_eoi_gmfn of a domain, by the domain."""
 
 SLOTS = 512
 """Words in a frame."""
@@ -66,6 +78,33 @@ class Errno(IntEnum):
     ENOSYS = 38
     EOPNOTSUPP = 95
 
+
+NO_TYPE: Final = PageType.NONE
+L1: Final = PageType.L1
+L2: Final = PageType.L2
+L3: Final = PageType.L3
+L4: Final = PageType.L4
+SEG: Final = PageType.SEG
+SHARED: Final = PageType.SHARED
+WRITABLE: Final = PageType.WRITABLE
+"""The page types by themselves: reading a member of an enum costs more than a step's arithmetic."""
+
+EPERM: Final = Errno.EPERM
+ENOENT: Final = Errno.ENOENT
+ESRCH: Final = Errno.ESRCH
+EIO: Final = Errno.EIO
+E2BIG: Final = Errno.E2BIG
+EAGAIN: Final = Errno.EAGAIN
+ENOMEM: Final = Errno.ENOMEM
+EACCES: Final = Errno.EACCES
+EFAULT: Final = Errno.EFAULT
+EBUSY: Final = Errno.EBUSY
+EEXIST: Final = Errno.EEXIST
+EINVAL: Final = Errno.EINVAL
+ENOSPC: Final = Errno.ENOSPC
+ENOSYS: Final = Errno.ENOSYS
+EOPNOTSUPP: Final = Errno.EOPNOTSUPP
+"""The errno values likewise."""
 
 DOMID_SELF = DomId(0x7FF0)
 DOMID_IO = DomId(0x7FF1)

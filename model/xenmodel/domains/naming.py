@@ -2,7 +2,7 @@
 
 from xenmodel.hypercall import Call
 from xenmodel.step import Refused
-from xenspec.vocabulary import DOMID_FIRST_RESERVED, DOMID_IO, DOMID_SELF, DOMID_XEN, DomId, Errno
+from xenspec.vocabulary import DOMID_FIRST_RESERVED, DOMID_IO, DOMID_SELF, DOMID_XEN, EPERM, ESRCH, DomId
 
 
 def named_domain(x: Call, number: int) -> DomId:
@@ -13,11 +13,11 @@ def named_domain(x: Call, number: int) -> DomId:
     if number == DOMID_SELF:
         return x.domain
     if number == x.domain:
-        raise Refused("a domain does not name itself by number", Errno.ESRCH)
+        raise Refused("a domain does not name itself by number", ESRCH)
     if number in (DOMID_IO, DOMID_XEN):
         return DomId(number)
     if number >= DOMID_FIRST_RESERVED or not x.m.domains[number].exists:
-        raise Refused("the named domain exists", Errno.ESRCH)
+        raise Refused("the named domain exists", ESRCH)
     return DomId(number)
 
 
@@ -33,4 +33,4 @@ def addressed_domain(x: Call, number: int) -> DomId | None:
 def require_control(x: Call, target: DomId) -> None:
     """Refuse with EPERM unless the caller is the target itself or a control domain."""
     if target != x.domain and not x.m.domains[x.domain].privileged:
-        raise Refused("the caller controls the named domain", Errno.EPERM)
+        raise Refused("the caller controls the named domain", EPERM)

@@ -7,7 +7,7 @@ from xenmodel.hypercall import Call, Steps
 from xenmodel.memory.claim import drop_ref, is_table, take_ref
 from xenmodel.memory.updates import flights
 from xenmodel.step import Refused
-from xenspec.vocabulary import DomId, Errno, Mfn
+from xenspec.vocabulary import EPERM, ESRCH, DomId, Mfn
 
 NO_TABLE = 0
 PINNED = 8
@@ -22,9 +22,9 @@ def page_frame_info(x: Call, f: Mfn, domain: int) -> Steps[int]:
     """
     m = x.m
     if not m.domains[x.domain].privileged:
-        raise Refused("the caller is a control domain", Errno.EPERM)
+        raise Refused("the caller is a control domain", EPERM)
     if not m.domains[domain].exists:
-        raise Refused("the domain exists", Errno.ESRCH)
+        raise Refused("the domain exists", ESRCH)
     k, _, _ = flights(x.vcpu)
     try:
         take_ref(m, k, f, DomId(domain))

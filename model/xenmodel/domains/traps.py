@@ -11,7 +11,7 @@ from xenmodel.hardware.walk import canonical
 from xenmodel.hypercall import Call, Result, Steps
 from xenmodel.machine import Machine
 from xenmodel.step import require, step
-from xenspec.vocabulary import Errno, VcpuId
+from xenspec.vocabulary import EFAULT, EINVAL, VcpuId
 
 VECTORS = 256
 
@@ -37,7 +37,7 @@ class SetTrapTable:
 @step("traps.address", "traps.selector", "traps.flags")
 def set_handler(m: Machine, v: VcpuId, vector: int, selector: int, flags: int, address: int) -> None:
     """Store one handler of a vCPU."""
-    require("the vector exists", (vector >= 0) & (vector < VECTORS), Errno.EINVAL)
+    require("the vector exists", (vector >= 0) & (vector < VECTORS), EINVAL)
     row = m.traps[v, vector]
     row.address = address
     row.selector = selector
@@ -56,8 +56,8 @@ def set_trap_table(x: Call, call: SetTrapTable) -> Steps[Result]:
         if not info.address:
             return Result()
         if not canonical(info.address):
-            return Result(rc=-Errno.EINVAL)
+            return Result(rc=-EINVAL)
         selector = descriptor.in_ring_3(info.selector)
         set_handler(x.m, x.vcpu, info.vector, selector, info.flags, info.address)
         yield set_handler
-    return Result(rc=0 if call.readable else -Errno.EFAULT)
+    return Result(rc=0 if call.readable else -EFAULT)

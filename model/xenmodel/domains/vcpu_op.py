@@ -17,7 +17,7 @@ from xenmodel.memory.rows import NO_FRAME
 from xenmodel.memory.updates import flights
 from xenmodel.step import Refused, require, step
 from xenspec.logic import Not
-from xenspec.vocabulary import Errno, Mfn, PageType, VcpuId
+from xenspec.vocabulary import EEXIST, EINVAL, ENOENT, Mfn, PageType, VcpuId
 
 PAGE_BYTES = 4096
 INFO_BYTES = 64
@@ -40,8 +40,8 @@ class NewContext:
 def mark_initialised(m: Machine, v: VcpuId) -> None:
     """Let a vCPU run: its kernel has a base pointer."""
     vcpu = m.vcpus[v]
-    require("the vCPU is not initialised yet", Not(vcpu.initialised), Errno.EEXIST)
-    require("it has a base pointer", vcpu.base != NO_FRAME, Errno.EINVAL)
+    require("the vCPU is not initialised yet", Not(vcpu.initialised), EEXIST)
+    require("it has a base pointer", vcpu.base != NO_FRAME, EINVAL)
     vcpu.initialised = True
 
 
@@ -49,9 +49,9 @@ def initialise(x: Call, v: VcpuId, context: NewContext) -> Steps[int]:
     """VCPUOP_initialise: return 0 or an errno."""
     m = x.m
     if v[1] >= m.domains[x.domain].vcpus:
-        return -Errno.ENOENT
+        return -ENOENT
     if m.vcpus[v].initialised:
-        return -Errno.EEXIST
+        return -EEXIST
     taken = yield from set_gdt(x, SetGdt(context.gdt_frames, context.gdt_entries), v)
     if taken.rc:
         return taken.rc
@@ -86,9 +86,9 @@ def _set_base(x: Call, v: VcpuId, f: Mfn, which: int) -> Steps[None]:
 def register_info(x: Call, v: VcpuId, f: Mfn, offset: int) -> Steps[int]:
     """VCPUOP_register_vcpu_info: return 0 or an errno."""
     if v[1] >= x.m.domains[x.domain].vcpus:
-        return -Errno.ENOENT
+        return -ENOENT
     if offset > PAGE_BYTES - INFO_BYTES or x.m.vcpus[v].info_frame != NO_FRAME:
-        return -Errno.EINVAL
+        return -EINVAL
     try:
         kn = yield from take_frame(x, f)
     except Refused as refusal:
@@ -102,14 +102,14 @@ def register_info(x: Call, v: VcpuId, f: Mfn, offset: int) -> Steps[int]:
 def mark_up(m: Machine, v: VcpuId, *, up: bool) -> None:
     """Let an initialised vCPU run, or hold it down."""
     vcpu = m.vcpus[v]
-    require("the vCPU is initialised", vcpu.initialised, Errno.EINVAL)
+    require("the vCPU is initialised", vcpu.initialised, EINVAL)
     vcpu.up = up
 
 
 def set_up(x: Call, v: VcpuId, *, up: bool) -> Steps[int]:
     """VCPUOP_up and VCPUOP_down: return 0 or an errno."""
     if v[1] >= x.m.domains[x.domain].vcpus:
-        return -Errno.ENOENT
+        return -ENOENT
     try:
         mark_up(x.m, v, up=up)
         yield mark_up
@@ -121,5 +121,5 @@ def set_up(x: Call, v: VcpuId, *, up: bool) -> Steps[int]:
 def is_up(x: Call, v: VcpuId) -> int:
     """VCPUOP_is_up: return 1, 0 or an errno."""
     if v[1] >= x.m.domains[x.domain].vcpus:
-        return -Errno.ENOENT
+        return -ENOENT
     return 1 if x.m.vcpus[v].up else 0

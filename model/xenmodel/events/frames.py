@@ -9,18 +9,18 @@ from xenmodel.machine import Machine
 from xenmodel.memory import holders
 from xenmodel.memory.claim import take_ref
 from xenmodel.memory.promotion import drop_leaf
-from xenmodel.memory.rows import NO_FRAME, Mode
+from xenmodel.memory.rows import HELD, IDLE, NO_FRAME
 from xenmodel.memory.targets import take_writable
 from xenmodel.memory.updates import flights
 from xenmodel.step import Refused, require, step
-from xenspec.vocabulary import DomId, Errno, FlightId, Mfn, PageType, VcpuId
+from xenspec.vocabulary import EAGAIN, EBUSY, EINVAL, WRITABLE, DomId, FlightId, Mfn, VcpuId
 
 
 def _held_writable(m: Machine, k: FlightId) -> Mfn:
     """Refuse unless flight `k` holds a frame as writable memory; return the frame. Part of a step."""
     flight = m.flights[k]
-    require("the frame is held", flight.mode == Mode.HELD, Errno.EAGAIN)
-    require("as writable memory", m.frames[flight.frame].type == PageType.WRITABLE, Errno.EAGAIN)
+    require("the frame is held", flight.mode == HELD, EAGAIN)
+    require("as writable memory", m.frames[flight.frame].type == WRITABLE, EAGAIN)
     return flight.frame
 
 
@@ -29,10 +29,10 @@ def keep_event_frame(m: Machine, k: FlightId, domain: DomId, index: int) -> None
     """Let a FIFO page of the domain hold the frame in flight."""
     f = _held_writable(m, k)
     page = m.event_frames[domain, index]
-    require("the page is not set yet", page.frame == NO_FRAME, Errno.EINVAL)
+    require("the page is not set yet", page.frame == NO_FRAME, EINVAL)
     m.ghost.move(f, holders.flight(k), holders.event_frame(domain, index), typed=True, general=True)
     page.frame = f
-    m.flights[k].mode = Mode.IDLE
+    m.flights[k].mode = IDLE
 
 
 @step("flights.mode", "eoi_frames.frame")
@@ -40,10 +40,10 @@ def keep_eoi_frame(m: Machine, k: FlightId, domain: DomId) -> None:
     """Let the domain's EOI page hold the frame in flight."""
     f = _held_writable(m, k)
     page = m.eoi_frames[domain]
-    require("the page is not set yet", page.frame == NO_FRAME, Errno.EBUSY)
+    require("the page is not set yet", page.frame == NO_FRAME, EBUSY)
     m.ghost.move(f, holders.flight(k), holders.eoi_frame(domain), typed=True, general=True)
     page.frame = f
-    m.flights[k].mode = Mode.IDLE
+    m.flights[k].mode = IDLE
 
 
 @step("flights.mode", "vcpus.info_frame")
@@ -51,10 +51,10 @@ def keep_vcpu_info(m: Machine, k: FlightId, v: VcpuId) -> None:
     """Let a vCPU's information page hold the frame in flight."""
     f = _held_writable(m, k)
     vcpu = m.vcpus[v]
-    require("the page is not set yet", vcpu.info_frame == NO_FRAME, Errno.EINVAL)
+    require("the page is not set yet", vcpu.info_frame == NO_FRAME, EINVAL)
     m.ghost.move(f, holders.flight(k), holders.vcpu_info(v), typed=True, general=True)
     vcpu.info_frame = f
-    m.flights[k].mode = Mode.IDLE
+    m.flights[k].mode = IDLE
 
 
 def take_frame(x: Call, f: Mfn) -> Steps[FlightId]:
@@ -62,7 +62,7 @@ def take_frame(x: Call, f: Mfn) -> Steps[FlightId]:
     _, kn, _ = flights(x.vcpu)
     take_ref(x.m, kn, f, x.domain)
     yield take_ref
-    yield from take_writable(x, kn, Errno.EINVAL)
+    yield from take_writable(x, kn, EINVAL)
     return kn
 
 

@@ -13,7 +13,7 @@ from xenmodel.hardware.tlb import fill, store_through
 from xenmodel.hardware.walk import Translation, canonical, mark_used, walk
 from xenmodel.hypercall import Call, Steps
 from xenmodel.memory.rows import NO_FRAME, Place
-from xenmodel.memory.updates import modify, take_locked_l1, unlock_and_drop
+from xenmodel.memory.trapped import trapped_write
 from xenmodel.step import Refused
 from xenspec.vocabulary import PAGE_SIZE, SLOTS, Cpu, EntryId, Mfn, Va
 
@@ -23,7 +23,7 @@ PRESENT, WRITE, USER = 1, 2, 4
 """Bits of a page fault's error code: the mapping was there, it was a store, it was user mode."""
 WORD_BYTES = 8
 WORD_MASK = (1 << 64) - 1
-OPEN_BUS = WORD_MASK
+NO_DEVICE = 0
 """What a load from I/O space gives here: no device is modelled."""
 
 
@@ -89,7 +89,7 @@ def _slot(va: int) -> int:
 
 def _word(x: Call, f: Mfn, va: Va) -> int:
     """Return the word at `va`, which is in frame `f`."""
-    return OPEN_BUS if x.m.frames[f].place == Place.IO else x.m.words[f, _slot(va)]
+    return NO_DEVICE if x.m.frames[f].place == Place.IO else x.m.words[f, _slot(va)]
 
 
 def _put(x: Call, f: Mfn, va: Va, word: int) -> Steps[None]:
@@ -144,12 +144,10 @@ def _store_to_table(x: Call, va: Va, word: int, reach: Reach) -> Steps[bool]:
     f = pte.target(reach.leaf)
     if m.frames[f].place == Place.IO:
         return domain.privileged and m.frames[f].readonly_io
-    if va % WORD_BYTES or not (yield from take_locked_l1(x, f, x.domain)):
+    if va % WORD_BYTES:
         return False
     try:
-        yield from modify(x, _slot(va), word, x.domain, fast=False)
+        yield from trapped_write(x, f, _slot(va), word)
     except Refused:
         return False
-    finally:
-        yield from unlock_and_drop(x)
     return True

@@ -11,7 +11,7 @@ from xenmodel.machine import Machine
 from xenmodel.memory.descriptors import map_ldt_page
 from xenmodel.memory.rows import NO_FRAME
 from xenmodel.step import require, step
-from xenspec.vocabulary import SLOTS, Errno, VcpuId
+from xenspec.vocabulary import EAGAIN, EINVAL, SLOTS, VcpuId
 
 NOT_PRESENT = 11
 DESCRIPTOR_BYTES = 8
@@ -21,8 +21,8 @@ DESCRIPTOR_BYTES = 8
 def mark_descriptor(m: Machine, v: VcpuId, index: int, slot: int, *, local: bool) -> None:
     """Set the accessed bit of a descriptor in page `index` of the LDT (`local`) or the GDT."""
     frame = m.ldt[v, index].frame if local else m.gdt[v, index].frame
-    require("the page is in place", frame != NO_FRAME, Errno.EAGAIN)
-    require("the slot exists", (slot >= 0) & (slot < SLOTS), Errno.EINVAL)
+    require("the page is in place", frame != NO_FRAME, EAGAIN)
+    require("the slot exists", (slot >= 0) & (slot < SLOTS), EINVAL)
     m.words[frame, slot] = m.descriptors.used(m.words[frame, slot])
 
 

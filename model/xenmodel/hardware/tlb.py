@@ -10,20 +10,20 @@ from xenmodel.machine import Machine
 from xenmodel.memory.claim import flush
 from xenmodel.step import require, step
 from xenspec.logic import implies
-from xenspec.vocabulary import PAGE_SIZE, SLOTS, Cpu, DomId, EntryId, Errno, VcpuId
+from xenspec.vocabulary import EFAULT, EINVAL, PAGE_SIZE, SLOTS, Cpu, DomId, EntryId, VcpuId
 
 
 @step("cpus.epoch", "cpus.flushed_at", "world.clock")
 def flush_cpu(m: Machine, cpu: Cpu) -> None:
     """Drop every translation of a CPU."""
-    require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), Errno.EINVAL)
+    require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), EINVAL)
     flush(m, cpu)
 
 
 @step("tlb.valid")
 def invalidate(m: Machine, cpu: Cpu, page: int) -> None:
     """Drop a CPU's translation of one page (INVLPG, or an eviction at any moment)."""
-    require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), Errno.EINVAL)
+    require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), EINVAL)
     m.tlb[cpu, page].valid = False
 
 
@@ -34,15 +34,13 @@ def fill(m: Machine, cpu: Cpu, page: int, leaf: EntryId, *, writable: bool, user
     The walk is not repeated here: any linked entry of the domain may back it, which allows more than the
     processor does. Write permission needs a writable L1 entry.
     """
-    require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), Errno.EINVAL)
+    require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), EINVAL)
     row = m.cpus[cpu]
     domain = m.vcpus[row.current].domain
     e = m.entries[leaf]
-    require("the entry is linked", e.linked & e.backed, Errno.EINVAL)
-    require("its table belongs to the domain", m.frames[leaf[0]].owner == domain, Errno.EINVAL)
-    require(
-        "the entry grants writing", implies(writable, lambda: e.writable & (e.linked_as == 1)), Errno.EINVAL
-    )
+    require("the entry is linked", e.linked & e.backed, EINVAL)
+    require("its table belongs to the domain", m.frames[leaf[0]].owner == domain, EINVAL)
+    require("the entry grants writing", implies(writable, lambda: e.writable & (e.linked_as == 1)), EINVAL)
     x = m.tlb[cpu, page]
     x.valid = True
     x.frame = e.target
@@ -56,18 +54,18 @@ def fill(m: Machine, cpu: Cpu, page: int, leaf: EntryId, *, writable: bool, user
 def store_through(m: Machine, cpu: Cpu, page: int, slot: int, word: int) -> None:
     """Store a word through a cached writable translation, stale or not."""
     x = m.tlb[cpu, page]
-    require("the translation is cached", x.valid & (x.epoch == m.cpus[cpu].epoch), Errno.EFAULT)
-    require("it grants writing", x.writable, Errno.EFAULT)
-    require("the slot exists", (slot >= 0) & (slot < SLOTS), Errno.EINVAL)
+    require("the translation is cached", x.valid & (x.epoch == m.cpus[cpu].epoch), EFAULT)
+    require("it grants writing", x.writable, EFAULT)
+    require("the slot exists", (slot >= 0) & (slot < SLOTS), EINVAL)
     m.words[x.frame, slot] = word
 
 
 @step("cpus.current", "cpus.epoch", "cpus.flushed_at", "world.clock", "dirty.dirty", "vcpus.cpu")
 def switch_vcpu(m: Machine, cpu: Cpu, v: VcpuId) -> None:
     """Run another vCPU on a CPU: its domain's translations may now be there (context_switch)."""
-    require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), Errno.EINVAL)
+    require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), EINVAL)
     row, vcpu = m.cpus[cpu], m.vcpus[v]
-    require("the vCPU can run", vcpu.initialised, Errno.EINVAL)
+    require("the vCPU can run", vcpu.initialised, EINVAL)
     if m.vcpus[row.current].domain != vcpu.domain:
         m.dirty[m.vcpus[row.current].domain, cpu].dirty = False
         flush(m, cpu)

@@ -10,7 +10,7 @@ from xenmodel.abi import pte
 from xenmodel.hypercall import Call, Steps
 from xenmodel.machine import Machine
 from xenmodel.step import require, step
-from xenspec.vocabulary import Errno, Mfn, Va
+from xenspec.vocabulary import EAGAIN, Mfn, Va
 
 XEN_START = 0xFFFF800000000000
 XEN_END = 0xFFFF880000000000
@@ -37,7 +37,7 @@ def indices(va: Va) -> tuple[int, int, int, int]:
 def mark_used(m: Machine, t: Mfn, slot: int, *, dirty: bool) -> None:
     """Set the accessed (and dirty) bit of a present entry, as the processor does."""
     word = m.words[t, slot]
-    require("the entry is present", m.pte.present(word), Errno.EAGAIN)
+    require("the entry is present", m.pte.present(word), EAGAIN)
     m.words[t, slot] = m.pte.marked(word, dirty=dirty)
 
 

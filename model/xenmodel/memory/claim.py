@@ -10,10 +10,35 @@ Advisories 241, 299 and 401 live between these steps. All references here are in
 
 from xenmodel.machine import Machine
 from xenmodel.memory import holders
-from xenmodel.memory.rows import REF_LIMIT, TYPE_LIMIT, Flight, Frame, Mode
+from xenmodel.memory.rows import (
+    DEVALIDATING,
+    FLUSHING,
+    HELD,
+    IDLE,
+    REF,
+    REF_LIMIT,
+    TYPE_LIMIT,
+    VALIDATING,
+    Flight,
+    Frame,
+)
 from xenmodel.step import require, step
 from xenspec.logic import Not, ite
-from xenspec.vocabulary import DOMID_INVALID, SLOTS, DomId, Errno, FlightId, Mfn, PageType
+from xenspec.vocabulary import (
+    DOMID_INVALID,
+    EAGAIN,
+    EINVAL,
+    L1,
+    L4,
+    NO_TYPE,
+    SHARED,
+    SLOTS,
+    WRITABLE,
+    DomId,
+    FlightId,
+    Mfn,
+    PageType,
+)
 
 FREED = (
     "frames.owner",
@@ -30,13 +55,13 @@ FREED = (
 def take_ref(m: Machine, k: FlightId, f: Mfn, owner: DomId) -> None:
     """Take a general reference to a live frame of `owner` (get_page)."""
     flight, frame = m.flights[k], m.frames[f]
-    require("flight is idle", flight.mode == Mode.IDLE, Errno.EAGAIN)
-    require("frame is live", frame.ref_count > 0, Errno.EINVAL)
-    require("frame belongs to the named domain", frame.owner == owner, Errno.EINVAL)
-    require("general count has room", frame.ref_count < REF_LIMIT, Errno.EINVAL)
+    require("flight is idle", flight.mode == IDLE, EAGAIN)
+    require("frame is live", frame.ref_count > 0, EINVAL)
+    require("frame belongs to the named domain", frame.owner == owner, EINVAL)
+    require("general count has room", frame.ref_count < REF_LIMIT, EINVAL)
     frame.ref_count = frame.ref_count + 1
     m.ghost.take(f, holders.flight(k), typed=False, general=True)
-    flight.mode = Mode.REF
+    flight.mode = REF
     flight.frame = f
 
 
@@ -44,8 +69,8 @@ def take_ref(m: Machine, k: FlightId, f: Mfn, owner: DomId) -> None:
 def drop_ref(m: Machine, k: FlightId) -> None:
     """Drop a general reference; the last one frees the frame (put_page)."""
     flight = m.flights[k]
-    require("flight holds a general reference", flight.mode == Mode.REF, Errno.EAGAIN)
-    flight.mode = Mode.IDLE
+    require("flight holds a general reference", flight.mode == REF, EAGAIN)
+    flight.mode = IDLE
     release_general(m, flight.frame, holders.flight(k))
 
 
@@ -58,7 +83,7 @@ def release_general(m: Machine, f: Mfn, holder: holders.Holder) -> None:
         domain = m.domains[frame.owner]
         domain.pages = domain.pages - 1
         frame.owner = DOMID_INVALID
-        frame.type = PageType.NONE
+        frame.type = NO_TYPE
         frame.validated = False
         frame.noncoherent = False
         frame.linear = 0
@@ -82,23 +107,23 @@ def claim(m: Machine, k: FlightId, want: PageType) -> None:
     """Take a type reference: at count zero the type may change, which starts its flush (_get_page_type)."""
     flight = m.flights[k]
     frame = m.frames[flight.frame]
-    require("flight holds a general reference", flight.mode == Mode.REF, Errno.EAGAIN)
-    require("type count has room", frame.type_count < TYPE_LIMIT, Errno.EINVAL)
+    require("flight holds a general reference", flight.mode == REF, EAGAIN)
+    require("type count has room", frame.type_count < TYPE_LIMIT, EINVAL)
     if frame.type_count == 0:
         _claim_first(m, k, flight, frame, want)
     else:
-        require("frame is of the type", frame.type == want, Errno.EINVAL)
-        require("frame is not being validated", frame.validated | frame.partial, Errno.EAGAIN)
+        require("frame is of the type", frame.type == want, EINVAL)
+        require("frame is not being validated", frame.validated | frame.partial, EAGAIN)
         if frame.validated:
             frame.type_count = frame.type_count + 1
             m.ghost.take(flight.frame, holders.flight(k), typed=True, general=False)
-            flight.mode = Mode.HELD
+            flight.mode = HELD
         else:
             frame.partial = False
             m.ghost.move(
                 flight.frame, holders.partial(flight.frame), holders.flight(k), typed=True, general=False
             )
-            flight.mode = Mode.VALIDATING
+            flight.mode = VALIDATING
 
 
 def _claim_first(m: Machine, k: FlightId, flight: Flight, frame: Frame, want: PageType) -> None:
@@ -107,7 +132,7 @@ def _claim_first(m: Machine, k: FlightId, flight: Flight, frame: Frame, want: Pa
     m.ghost.take(flight.frame, holders.flight(k), typed=True, general=False)
     if frame.type == want:
         if frame.validated:
-            flight.mode = Mode.HELD
+            flight.mode = HELD
         else:
             _begin_validation(flight, frame)
     else:
@@ -115,7 +140,7 @@ def _claim_first(m: Machine, k: FlightId, flight: Flight, frame: Frame, want: Pa
         frame.validated = False
         frame.flushing = True
         frame.cursor = 0
-        flight.mode = Mode.FLUSHING
+        flight.mode = FLUSHING
 
 
 def _begin_validation(flight: Flight, frame: Frame) -> None:
@@ -123,17 +148,17 @@ def _begin_validation(flight: Flight, frame: Frame) -> None:
     frame.next_slot = 0
     frame.linear = 0
     frame.noncoherent = False
-    flight.mode = Mode.VALIDATING
+    flight.mode = VALIDATING
 
 
 @step("frames.cursor", "cpus.epoch", "cpus.flushed_at", "world.clock")
 def flush_next_cpu(m: Machine, k: FlightId) -> None:
     """Flush the next CPU that may still translate to a frame whose type changes (flush_mask)."""
     flight = m.flights[k]
-    require("frame is being flushed", flight.mode == Mode.FLUSHING, Errno.EAGAIN)
+    require("frame is being flushed", flight.mode == FLUSHING, EAGAIN)
     frame = m.frames[flight.frame]
     cpu = frame.cursor
-    require("a CPU is left", cpu < m.cpu_count, Errno.EAGAIN)
+    require("a CPU is left", cpu < m.cpu_count, EAGAIN)
     row = m.cpus[cpu]
     if m.dirty[frame.owner, cpu].dirty & (row.flushed_at <= frame.stamp):
         flush(m, cpu)
@@ -159,13 +184,13 @@ def flush(m: Machine, cpu: int) -> None:
 def finish_flush(m: Machine, k: FlightId) -> None:
     """End the flush of a type change: a writable frame is done, others are validated next."""
     flight = m.flights[k]
-    require("frame is being flushed", flight.mode == Mode.FLUSHING, Errno.EAGAIN)
+    require("frame is being flushed", flight.mode == FLUSHING, EAGAIN)
     frame = m.frames[flight.frame]
-    require("every CPU was looked at", frame.cursor == m.cpu_count, Errno.EAGAIN)
+    require("every CPU was looked at", frame.cursor == m.cpu_count, EAGAIN)
     frame.flushing = False
-    if (frame.type == PageType.WRITABLE) | (frame.type == PageType.SHARED):
+    if (frame.type == WRITABLE) | (frame.type == SHARED):
         frame.validated = True
-        flight.mode = Mode.HELD
+        flight.mode = HELD
     else:
         _begin_validation(flight, frame)
 
@@ -174,54 +199,54 @@ def finish_flush(m: Machine, k: FlightId) -> None:
 def drop_type(m: Machine, k: FlightId) -> None:
     """Drop a type reference; the last one of a page table starts its demotion (_put_page_type)."""
     flight = m.flights[k]
-    require("flight holds a type reference", flight.mode == Mode.HELD, Errno.EAGAIN)
+    require("flight holds a type reference", flight.mode == HELD, EAGAIN)
     frame = m.frames[flight.frame]
     if (frame.type_count == 1) & is_table(frame.type):
         frame.validated = False
         frame.next_slot = SLOTS
-        flight.mode = Mode.DEVALIDATING
+        flight.mode = DEVALIDATING
     else:
         m.ghost.drop(flight.frame, holders.flight(k), typed=True, general=False)
         frame.type_count = frame.type_count - 1
         frame.stamp = ite(frame.type_count == 0, m.world[0].clock, frame.stamp)
-        flight.mode = Mode.REF
+        flight.mode = REF
 
 
 def is_table(frame_type: PageType) -> bool:
     """Return whether a type is one of the page-table types."""
-    return (frame_type >= PageType.L1) & (frame_type <= PageType.L4)
+    return (frame_type >= L1) & (frame_type <= L4)
 
 
 @step("flights.mode", "flights.frame", "frames.type_count", "frames.ref_count")
 def lock_page(m: Machine, k: FlightId, f: Mfn) -> None:
     """Take both references of a validated frame in use, to update it (page_lock after get_page)."""
     flight, frame = m.flights[k], m.frames[f]
-    require("flight holds the frame", (flight.mode == Mode.REF) & (flight.frame == f), Errno.EAGAIN)
-    require("frame is in use", frame.type_count > 0, Errno.EINVAL)
-    require("frame is validated", frame.validated, Errno.EINVAL)
-    require("type count has room", frame.type_count < TYPE_LIMIT, Errno.EINVAL)
+    require("flight holds the frame", (flight.mode == REF) & (flight.frame == f), EAGAIN)
+    require("frame is in use", frame.type_count > 0, EINVAL)
+    require("frame is validated", frame.validated, EINVAL)
+    require("type count has room", frame.type_count < TYPE_LIMIT, EINVAL)
     frame.type_count = frame.type_count + 1
     m.ghost.take(f, holders.flight(k), typed=True, general=False)
-    flight.mode = Mode.HELD
+    flight.mode = HELD
 
 
 @step("flights.mode", "frames.type_count")
 def unlock_page(m: Machine, k: FlightId) -> None:
     """Drop the type reference of `lock_page`; never the last one, which waits for the lock (page_unlock)."""
     flight = m.flights[k]
-    require("flight holds a type reference", flight.mode == Mode.HELD, Errno.EAGAIN)
+    require("flight holds a type reference", flight.mode == HELD, EAGAIN)
     frame = m.frames[flight.frame]
-    require("another type reference is left", frame.type_count > 1, Errno.EAGAIN)
+    require("another type reference is left", frame.type_count > 1, EAGAIN)
     m.ghost.drop(flight.frame, holders.flight(k), typed=True, general=False)
     frame.type_count = frame.type_count - 1
-    flight.mode = Mode.REF
+    flight.mode = REF
 
 
 @step("frames.noncoherent")
 def mark_noncoherent(m: Machine, k: FlightId) -> None:
     """Remember that a frame is mapped writable and write-combining (PGT_non_coherent)."""
     flight = m.flights[k]
-    require("flight holds a type reference", flight.mode == Mode.HELD, Errno.EAGAIN)
+    require("flight holds a type reference", flight.mode == HELD, EAGAIN)
     m.frames[flight.frame].noncoherent = True
 
 
@@ -229,8 +254,8 @@ def mark_noncoherent(m: Machine, k: FlightId) -> None:
 def drop_allocation(m: Machine, f: Mfn, owner: DomId) -> None:
     """Give up the allocation of a frame; it lives on while others hold it (put_page_alloc_ref)."""
     frame = m.frames[f]
-    require("frame is allocated", frame.allocated, Errno.EINVAL)
-    require("frame belongs to the domain", frame.owner == owner, Errno.EINVAL)
-    require("frame is not Xen's own", Not(frame.special), Errno.EINVAL)
+    require("frame is allocated", frame.allocated, EINVAL)
+    require("frame belongs to the domain", frame.owner == owner, EINVAL)
+    require("frame is not Xen's own", Not(frame.special), EINVAL)
     frame.allocated = False
     release_general(m, f, holders.allocated(f))

@@ -13,10 +13,22 @@ from xenmodel.machine import Machine
 from xenmodel.memory import holders
 from xenmodel.memory.claim import drop_ref, take_ref
 from xenmodel.memory.promotion import drop_leaf, take_type
-from xenmodel.memory.rows import NO_FRAME, Mode
+from xenmodel.memory.rows import HELD, IDLE, NO_FRAME, Mode
 from xenmodel.memory.updates import flights
 from xenmodel.step import Refused, require, step
-from xenspec.vocabulary import PAGE_SIZE, SLOTS, Errno, FlightId, Mfn, PageType, Va, VcpuId
+from xenspec.vocabulary import (
+    EAGAIN,
+    EFAULT,
+    EINVAL,
+    PAGE_SIZE,
+    SEG,
+    SLOTS,
+    WRITABLE,
+    FlightId,
+    Mfn,
+    Va,
+    VcpuId,
+)
 
 MAX_LDT_ENTRIES = 8192
 LDT_PAGES = 16
@@ -49,22 +61,21 @@ def put_gdt_page(m: Machine, v: VcpuId, kn: FlightId, ko: FlightId, index: int) 
     if before != NO_FRAME:
         m.ghost.move(before, holders.gdt(v, index), holders.flight(ko), typed=True, general=True)
         old.frame = before
-        old.mode = Mode.HELD
+        old.mode = HELD
     page.frame = NO_FRAME
-    if new.mode == Mode.HELD:
+    if new.mode == HELD:
         m.ghost.move(new.frame, holders.flight(kn), holders.gdt(v, index), typed=True, general=True)
         page.frame = new.frame
-        new.mode = Mode.IDLE
+        new.mode = IDLE
 
 
 def _swap_page(m: Machine, modes: tuple[Mode, Mode], kn: FlightId) -> None:
     """Guards of the two steps that swap a page of a descriptor table."""
-    require("the flight of the old page is idle", modes[1] == Mode.IDLE, Errno.EAGAIN)
+    require("the flight of the old page is idle", modes[1] == IDLE, EAGAIN)
     require(
         "the new page is a held descriptor page, or none",
-        (modes[0] == Mode.IDLE)
-        | (modes[0] == Mode.HELD) & (m.frames[m.flights[kn].frame].type == PageType.SEG),
-        Errno.EAGAIN,
+        (modes[0] == IDLE) | (modes[0] == HELD) & (m.frames[m.flights[kn].frame].type == SEG),
+        EAGAIN,
     )
 
 
@@ -77,12 +88,12 @@ def put_ldt_page(m: Machine, v: VcpuId, kn: FlightId, ko: FlightId, index: int) 
     if before != NO_FRAME:
         m.ghost.move(before, holders.ldt(v, index), holders.flight(ko), typed=True, general=True)
         old.frame = before
-        old.mode = Mode.HELD
+        old.mode = HELD
     page.frame = NO_FRAME
-    if new.mode == Mode.HELD:
+    if new.mode == HELD:
         m.ghost.move(new.frame, holders.flight(kn), holders.ldt(v, index), typed=True, general=True)
         page.frame = new.frame
-        new.mode = Mode.IDLE
+        new.mode = IDLE
 
 
 @step("vcpus.gdt_entries")
@@ -103,11 +114,11 @@ def set_ldt_place(m: Machine, v: VcpuId, base: int, entries: int) -> None:
 def write_descriptor(m: Machine, k: FlightId, slot: int, word: int) -> None:
     """Store an acceptable descriptor, as Xen makes it, into a frame held as descriptors or as memory."""
     flight = m.flights[k]
-    require("the frame is held", flight.mode == Mode.HELD, Errno.EAGAIN)
+    require("the frame is held", flight.mode == HELD, EAGAIN)
     kind = m.frames[flight.frame].type
-    require("as descriptors or as memory", (kind == PageType.SEG) | (kind == PageType.WRITABLE), Errno.EAGAIN)
-    require("the descriptor is acceptable", m.descriptors.accepted(word), Errno.EINVAL)
-    require("the slot exists", (slot >= 0) & (slot < SLOTS), Errno.EINVAL)
+    require("as descriptors or as memory", (kind == SEG) | (kind == WRITABLE), EAGAIN)
+    require("the descriptor is acceptable", m.descriptors.accepted(word), EINVAL)
+    require("the slot exists", (slot >= 0) & (slot < SLOTS), EINVAL)
     m.words[flight.frame, slot] = m.descriptors.stored(word)
 
 
@@ -117,9 +128,9 @@ def set_gdt(x: Call, call: SetGdt, v: VcpuId | None = None) -> Steps[Result]:
     vcpu = x.vcpu if v is None else v
     pages = -(-call.entries // SLOTS)
     if call.entries > descriptor.FIRST_RESERVED_GDT_ENTRY:
-        return Result(rc=-Errno.EINVAL)
+        return Result(rc=-EINVAL)
     if pages > len(call.frames):
-        return Result(rc=-Errno.EFAULT)
+        return Result(rc=-EFAULT)
     taken: list[FlightId] = []
     try:
         for index in range(pages):
@@ -129,7 +140,7 @@ def set_gdt(x: Call, call: SetGdt, v: VcpuId | None = None) -> Steps[Result]:
     except Refused:
         for k in reversed(taken):
             yield from drop_leaf(x, k)
-        return Result(rc=-Errno.EINVAL)
+        return Result(rc=-EINVAL)
     _, kn, ko = flights(x.vcpu)
     for index in range(GDT_PAGES):
         if m.gdt[vcpu, index].frame != NO_FRAME:
@@ -150,7 +161,7 @@ def _take_page(x: Call, k: FlightId, f: Mfn) -> Steps[None]:
     take_ref(m, k, f, x.domain)
     yield take_ref
     try:
-        yield from take_type(x, k, PageType.SEG)
+        yield from take_type(x, k, SEG)
     except Refused:
         drop_ref(m, k)
         yield drop_ref
@@ -161,21 +172,21 @@ def update_descriptor(x: Call, call: UpdateDescriptor) -> Steps[Result]:
     """Store one descriptor into any page of the caller that is no page table (do_update_descriptor)."""
     m = x.m
     if call.address % 8 or not m.descriptors.accepted(call.value):
-        return Result(rc=-Errno.EINVAL)
+        return Result(rc=-EINVAL)
     k, _, _ = flights(x.vcpu)
     f = Mfn(call.address // PAGE_SIZE)
     try:
         take_ref(m, k, f, x.domain)
         yield take_ref
     except Refused:
-        return Result(rc=-Errno.EINVAL)
+        return Result(rc=-EINVAL)
     kind = m.frames[f].type
     try:
-        yield from take_type(x, k, PageType.SEG if kind == PageType.SEG else PageType.WRITABLE)
+        yield from take_type(x, k, SEG if kind == SEG else WRITABLE)
     except Refused:
         drop_ref(m, k)
         yield drop_ref
-        return Result(rc=-Errno.EINVAL)
+        return Result(rc=-EINVAL)
     write_descriptor(m, k, call.address % PAGE_SIZE // 8, call.value)
     yield write_descriptor
     yield from drop_leaf(x, k)
@@ -187,7 +198,7 @@ def set_ldt(x: Call, address: int, entries: int) -> Steps[None]:
     m = x.m
     base = address if entries else 0
     if entries > MAX_LDT_ENTRIES or (entries and (address % PAGE_SIZE or not guest_address(address))):
-        raise Refused("the LDT is aligned, small enough and the guest's", Errno.EINVAL)
+        raise Refused("the LDT is aligned, small enough and the guest's", EINVAL)
     vcpu = m.vcpus[x.vcpu]
     if (vcpu.ldt_base, vcpu.ldt_entries) == (base, entries):
         return

@@ -7,14 +7,14 @@ linked so; both at once would make a chain (advisory 240). A table's link to its
 from xenmodel.hypercall import Call, Steps
 from xenmodel.memory.claim import drop_ref, lock_page, take_ref
 from xenmodel.step import Refused
-from xenspec.vocabulary import Errno, FlightId
+from xenspec.vocabulary import EINVAL, FlightId
 
 
 def take_linear(x: Call, k: FlightId, word: int, table: int) -> Steps[str]:
     """Take what a linear entry needs into flight `k`: nothing for `self`, both references for `linear`."""
     m = x.m
     if m.pte.writable(word):
-        raise Refused("a linear entry is read-only", Errno.EINVAL)
+        raise Refused("a linear entry is read-only", EINVAL)
     f = m.pte.target(word)
     if f == table:
         return "self"
@@ -24,7 +24,7 @@ def take_linear(x: Call, k: FlightId, word: int, table: int) -> Steps[str]:
     allowed = linked.type == parent.type and parent.linear >= 0 and linked.linear <= 0
     try:
         if not allowed:
-            raise Refused("linear tables are one deep", Errno.EINVAL)  # noqa: TRY301 - one place drops
+            raise Refused("linear tables are one deep", EINVAL)  # noqa: TRY301 - one place drops
         lock_page(m, k, f)
         yield lock_page
     except Refused:

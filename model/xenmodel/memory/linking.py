@@ -8,10 +8,10 @@ that need no new reference, `release` unlinks the next slot down of a table that
 
 from xenmodel.machine import Machine
 from xenmodel.memory import holders
-from xenmodel.memory.rows import LINEAR_LIMIT, Entry, Flight, Mode
+from xenmodel.memory.rows import DEVALIDATING, HELD, IDLE, LINEAR_LIMIT, REF, VALIDATING, Entry, Flight
 from xenmodel.step import require, step
 from xenspec.logic import Not
-from xenspec.vocabulary import SLOTS, Errno, FlightId, Mfn, PageType
+from xenspec.vocabulary import EAGAIN, EINVAL, L1, L2, L4, SEG, SLOTS, WRITABLE, FlightId, Mfn, PageType
 
 LINKED = (
     "entries.linked",
@@ -41,21 +41,21 @@ def _link(m: Machine, t: Mfn, slot: int, kn: FlightId, word: int, *, backed: boo
             target,
             holders.flight(kn),
             holders.entry(t, slot),
-            typed=flight.mode == Mode.HELD,
+            typed=flight.mode == HELD,
             general=True,
         )
-        flight.mode = Mode.IDLE
+        flight.mode = IDLE
 
 
 def _require_reference(m: Machine, kn: FlightId, level: PageType, target: Mfn, *, writable: bool) -> None:
     """Refuse unless flight `kn` holds what an entry of a table of `level` to `target` needs."""
     flight = m.flights[kn]
-    require("the reference is to the entry's target", flight.frame == target, Errno.EAGAIN)
-    typed = (level > PageType.L1) | writable
+    require("the reference is to the entry's target", flight.frame == target, EAGAIN)
+    typed = (level > L1) | writable
     require(
         "the reference is of the kind the entry needs",
-        (typed & (flight.mode == Mode.HELD)) | (Not(typed) & (flight.mode == Mode.REF)),
-        Errno.EAGAIN,
+        (typed & (flight.mode == HELD)) | (Not(typed) & (flight.mode == REF)),
+        EAGAIN,
     )
 
 
@@ -64,26 +64,25 @@ def _require_type(m: Machine, level: PageType, target: Mfn, *, writable: bool) -
     kind = m.frames[target].type
     require(
         "the target is a table of the level below, or writable",
-        (level > PageType.L1) & (kind == level - 1)
-        | (level == PageType.L1) & (Not(writable) | (kind == PageType.WRITABLE)),
-        Errno.EAGAIN,
+        (level > L1) & (kind == level - 1) | (level == L1) & (Not(writable) | (kind == WRITABLE)),
+        EAGAIN,
     )
 
 
 def none_present(m: Machine, t: Mfn, first: int, end: int) -> bool:
     """Return whether none of a table's own slots first .. end-1 is present. Part of a step."""
-    return m.words.none_present(t, first, end, top=m.frames[t].type == PageType.L4)
+    return m.words.none_present(t, first, end, top=m.frames[t].type == L4)
 
 
 def _require_present(m: Machine, word: int) -> None:
-    require("the word is present", m.pte.present(word), Errno.EAGAIN)
+    require("the word is present", m.pte.present(word), EAGAIN)
 
 
 def _validating(m: Machine, k: FlightId, slot: int) -> Flight:
     flight = m.flights[k]
-    require("the table is being validated", flight.mode == Mode.VALIDATING, Errno.EAGAIN)
+    require("the table is being validated", flight.mode == VALIDATING, EAGAIN)
     frame = m.frames[flight.frame]
-    require("the slot is the next one", (frame.next_slot == slot) & (slot < SLOTS), Errno.EAGAIN)
+    require("the slot is the next one", (frame.next_slot == slot) & (slot < SLOTS), EAGAIN)
     return flight
 
 
@@ -117,9 +116,9 @@ def _require_unbacked(m: Machine, t: Mfn, target: Mfn, *, level: PageType, writa
     frame = m.frames[target]
     require(
         "the target is I/O space that may be mapped so, or the table itself read-only",
-        (level == PageType.L1) & frame.mappable_io & Not(writable & frame.readonly_io)
-        | (level > PageType.L1) & (target == t) & Not(writable),
-        Errno.EAGAIN,
+        (level == L1) & frame.mappable_io & Not(writable & frame.readonly_io)
+        | (level > L1) & (target == t) & Not(writable),
+        EAGAIN,
     )
 
 
@@ -127,13 +126,13 @@ def _require_unbacked(m: Machine, t: Mfn, target: Mfn, *, level: PageType, writa
 def skip_absent(m: Machine, k: FlightId, slot: int) -> None:
     """Pass over the slots before `slot`: none of them, from the next one on, needs anything."""
     flight = m.flights[k]
-    require("the frame is being validated", flight.mode == Mode.VALIDATING, Errno.EAGAIN)
+    require("the frame is being validated", flight.mode == VALIDATING, EAGAIN)
     frame = m.frames[flight.frame]
-    require("forward", (frame.next_slot <= slot) & (slot <= SLOTS), Errno.EAGAIN)
-    if frame.type == PageType.SEG:
-        require("only zeros between", m.words.all_zero(flight.frame, frame.next_slot, slot), Errno.EAGAIN)
+    require("forward", (frame.next_slot <= slot) & (slot <= SLOTS), EAGAIN)
+    if frame.type == SEG:
+        require("only zeros between", m.words.all_zero(flight.frame, frame.next_slot, slot), EAGAIN)
     else:
-        require("nothing present between", none_present(m, flight.frame, frame.next_slot, slot), Errno.EAGAIN)
+        require("nothing present between", none_present(m, flight.frame, frame.next_slot, slot), EAGAIN)
     frame.next_slot = slot
 
 
@@ -142,9 +141,9 @@ def accept_descriptor(m: Machine, k: FlightId, slot: int) -> None:
     """Check the next descriptor of a page being validated; store it as Xen makes it (check_descriptor)."""
     flight = _validating(m, k, slot)
     frame = m.frames[flight.frame]
-    require("it is a descriptor page", frame.type == PageType.SEG, Errno.EAGAIN)
+    require("it is a descriptor page", frame.type == SEG, EAGAIN)
     word = m.words[flight.frame, slot]
-    require("the descriptor is acceptable", m.descriptors.accepted(word), Errno.EINVAL)
+    require("the descriptor is acceptable", m.descriptors.accepted(word), EINVAL)
     m.words[flight.frame, slot] = m.descriptors.stored(word)
     frame.next_slot = slot + 1
 
@@ -154,13 +153,13 @@ def _take_out(m: Machine, t: Mfn, slot: int, ko: FlightId, e: Entry) -> None:
     e.linked = False
     if e.backed:
         flight = m.flights[ko]
-        typed = (e.linked_as > PageType.L1) | e.writable
+        typed = (e.linked_as > L1) | e.writable
         m.ghost.move(e.target, holders.entry(t, slot), holders.flight(ko), typed=typed, general=True)
         flight.frame = e.target
         if typed:
-            flight.mode = Mode.HELD
+            flight.mode = HELD
         else:
-            flight.mode = Mode.REF
+            flight.mode = REF
         if e.linear:
             e.linear = False
             table, linked = m.frames[t], m.frames[e.target]
@@ -170,9 +169,9 @@ def _take_out(m: Machine, t: Mfn, slot: int, ko: FlightId, e: Entry) -> None:
 
 def _locked(m: Machine, k: FlightId, t: Mfn, slot: int) -> None:
     flight, table = m.flights[k], m.frames[t]
-    require("the table is locked", (flight.mode == Mode.HELD) & (flight.frame == t), Errno.EAGAIN)
-    require("it is a page table", (table.type >= PageType.L1) & (table.type <= PageType.L4), Errno.EINVAL)
-    require("the slot exists", (slot >= 0) & (slot < SLOTS), Errno.EINVAL)
+    require("the table is locked", (flight.mode == HELD) & (flight.frame == t), EAGAIN)
+    require("it is a page table", (table.type >= L1) & (table.type <= L4), EINVAL)
+    require("the slot exists", (slot >= 0) & (slot < SLOTS), EINVAL)
 
 
 @step(*LINKED, "words.word", "flights.mode", "flights.frame", "frames.linear")
@@ -180,7 +179,7 @@ def replace(m: Machine, k: FlightId, kn: FlightId, ko: FlightId, slot: int, word
     """Link a slot of a locked table with the reference in flight `kn`; the old one goes to flight `ko`."""
     t = m.flights[k].frame
     _locked(m, k, t, slot)
-    require("the flight of the old reference is idle", m.flights[ko].mode == Mode.IDLE, Errno.EAGAIN)
+    require("the flight of the old reference is idle", m.flights[ko].mode == IDLE, EAGAIN)
     level = m.frames[t].type
     target, writable = m.pte.target(word), m.pte.writable(word)
     _require_present(m, word)
@@ -197,7 +196,7 @@ def replace_unbacked(m: Machine, k: FlightId, kn: FlightId, ko: FlightId, slot: 
     """Link a slot of a locked table to I/O space or to the table itself; the old reference goes to `ko`."""
     t = m.flights[k].frame
     _locked(m, k, t, slot)
-    require("the flight of the old reference is idle", m.flights[ko].mode == Mode.IDLE, Errno.EAGAIN)
+    require("the flight of the old reference is idle", m.flights[ko].mode == IDLE, EAGAIN)
     level = m.frames[t].type
     target, writable = m.pte.target(word), m.pte.writable(word)
     _require_present(m, word)
@@ -213,8 +212,8 @@ def empty(m: Machine, k: FlightId, ko: FlightId, slot: int, word: int) -> None:
     """Store a word that is not present into a slot of a locked table; the old reference goes to `ko`."""
     t = m.flights[k].frame
     _locked(m, k, t, slot)
-    require("the flight of the old reference is idle", m.flights[ko].mode == Mode.IDLE, Errno.EAGAIN)
-    require("the new word is not present", Not(m.pte.present(word)), Errno.EAGAIN)
+    require("the flight of the old reference is idle", m.flights[ko].mode == IDLE, EAGAIN)
+    require("the new word is not present", Not(m.pte.present(word)), EAGAIN)
     e = m.entries[t, slot]
     if e.linked:
         _take_out(m, t, slot, ko, e)
@@ -228,9 +227,9 @@ def amend(m: Machine, k: FlightId, slot: int, word: int) -> None:
     _locked(m, k, t, slot)
     e = m.entries[t, slot]
     _require_present(m, word)
-    require("the slot is linked", e.linked, Errno.EAGAIN)
-    require("to the same frame", e.target == m.pte.target(word), Errno.EAGAIN)
-    require("with the same write permission", e.writable == m.pte.writable(word), Errno.EAGAIN)
+    require("the slot is linked", e.linked, EAGAIN)
+    require("to the same frame", e.target == m.pte.target(word), EAGAIN)
+    require("with the same write permission", e.writable == m.pte.writable(word), EAGAIN)
     m.words[t, slot] = word
 
 
@@ -242,13 +241,13 @@ def release(m: Machine, k: FlightId, ko: FlightId, slot: int) -> None:
     flight = m.flights[k]
     require(
         "the table is being demoted, or its validation is given up",
-        (flight.mode == Mode.DEVALIDATING) | (flight.mode == Mode.VALIDATING),
-        Errno.EAGAIN,
+        (flight.mode == DEVALIDATING) | (flight.mode == VALIDATING),
+        EAGAIN,
     )
     frame = m.frames[flight.frame]
-    require("the slot was validated", (slot >= 0) & (slot < frame.next_slot), Errno.EAGAIN)
-    require("the flight of the old reference is idle", m.flights[ko].mode == Mode.IDLE, Errno.EAGAIN)
-    require("nothing present above", none_present(m, flight.frame, slot + 1, frame.next_slot), Errno.EAGAIN)
+    require("the slot was validated", (slot >= 0) & (slot < frame.next_slot), EAGAIN)
+    require("the flight of the old reference is idle", m.flights[ko].mode == IDLE, EAGAIN)
+    require("nothing present above", none_present(m, flight.frame, slot + 1, frame.next_slot), EAGAIN)
     e = m.entries[flight.frame, slot]
     if e.linked:
         _take_out(m, flight.frame, slot, ko, e)
@@ -270,7 +269,7 @@ def replace_linear(m: Machine, k: FlightId, kn: FlightId, ko: FlightId, slot: in
     """Link a slot of a locked table to another table of its own level, read-only."""
     t = m.flights[k].frame
     _locked(m, k, t, slot)
-    require("the flight of the old reference is idle", m.flights[ko].mode == Mode.IDLE, Errno.EAGAIN)
+    require("the flight of the old reference is idle", m.flights[ko].mode == IDLE, EAGAIN)
     _require_linear(m, t, kn, word)
     e = m.entries[t, slot]
     if e.linked:
@@ -282,26 +281,24 @@ def _require_linear(m: Machine, t: Mfn, kn: FlightId, word: int) -> None:
     """Refuse unless `t` may link another table of its level with the reference in `kn`."""
     _require_present(m, word)
     target = m.pte.target(word)
-    require("a linear entry is read-only", Not(m.pte.writable(word)), Errno.EINVAL)
+    require("a linear entry is read-only", Not(m.pte.writable(word)), EINVAL)
     table, linked, flight = m.frames[t], m.frames[target], m.flights[kn]
-    require("the level is above L1", (table.type >= PageType.L2) & (table.type <= PageType.L4), Errno.EINVAL)
+    require("the level is above L1", (table.type >= L2) & (table.type <= L4), EINVAL)
     require(
         "the reference is to the entry's target",
-        (flight.mode == Mode.HELD) & (flight.frame == target) & (target != t),
-        Errno.EAGAIN,
+        (flight.mode == HELD) & (flight.frame == target) & (target != t),
+        EAGAIN,
     )
     require(
         "the target is a validated table of the same level",
         (linked.type == table.type) & linked.validated,
-        Errno.EINVAL,
+        EINVAL,
     )
-    require(
-        "the table is no linear target", (table.linear >= 0) & (table.linear < LINEAR_LIMIT), Errno.EINVAL
-    )
+    require("the table is no linear target", (table.linear >= 0) & (table.linear < LINEAR_LIMIT), EINVAL)
     require(
         "the target has no linear entries",
         (linked.linear <= 0) & (linked.linear > -LINEAR_LIMIT),
-        Errno.EINVAL,
+        EINVAL,
     )
 
 

@@ -13,7 +13,7 @@ from xenmodel.memory.claim import drop_ref, take_ref
 from xenmodel.memory.reservation import allocate, drop_allocated, give_back, set_allocated_m2p, steal
 from xenmodel.memory.updates import flights
 from xenmodel.step import Refused
-from xenspec.vocabulary import DomId, Errno, Mfn
+from xenspec.vocabulary import EINVAL, ENOMEM, ESRCH, DomId, Mfn
 
 Allocator = Callable[[int], Mfn | None]
 """Given an order, returns the first of 2^order free frames, or None when memory is short."""
@@ -105,10 +105,10 @@ def _populate(x: Call, call: Reservation, target: DomId, pfn: int) -> Steps[Mfn]
     count = 1 << call.order
     domain = x.m.domains[target]
     if domain.pages + count > domain.max_pages:
-        raise Refused("the domain's quota has room", Errno.ENOMEM)
+        raise Refused("the domain's quota has room", ENOMEM)
     first = call.allocator(call.order)
     if first is None:
-        raise Refused("memory is left", Errno.ENOMEM)
+        raise Refused("memory is left", ENOMEM)
     for offset in range(count):
         frame = Mfn(first + offset)
         allocate(x.m, frame, target)
@@ -123,7 +123,7 @@ def exchange(x: Call, call: Exchange) -> Steps[MemoryOpResult]:
     """Exchange chunk by chunk: steal the old frames, allocate the new ones, or give the old ones back."""
     target = addressed_domain(x, call.domain)
     if target is None:
-        return MemoryOpResult(-Errno.ESRCH, call.done)
+        return MemoryOpResult(-ESRCH, call.done)
     frames: list[Mfn] = []
     done = call.done
     try:
@@ -141,11 +141,11 @@ def exchange(x: Call, call: Exchange) -> Steps[MemoryOpResult]:
 def _shape(call: Exchange) -> tuple[int, int]:
     """Return how many old and how many new extents make one chunk; refuse what does not fit together."""
     if len(call.given) << call.given_order != len(call.places) << call.taken_order:
-        raise Refused("as much is taken as is given", Errno.EINVAL)
+        raise Refused("as much is taken as is given", EINVAL)
     if call.given_order <= call.taken_order:
         size = 1 << (call.taken_order - call.given_order)
         if len(call.given) % size:
-            raise Refused("the chunks are whole", Errno.EINVAL)
+            raise Refused("the chunks are whole", EINVAL)
         return size, 1
     return 1, 1 << (call.given_order - call.taken_order)
 
@@ -166,7 +166,7 @@ def _exchange_chunk(
         for _ in range(shape[1]):
             first = call.allocator(call.taken_order)
             if first is None:
-                raise Refused("memory is left", Errno.ENOMEM)  # noqa: TRY301 - one place gives back
+                raise Refused("memory is left", ENOMEM)  # noqa: TRY301 - one place gives back
             frames.append(first)
     except Refused:
         for f in stolen:

@@ -13,10 +13,10 @@ from xenmodel.machine import Machine
 from xenmodel.memory.claim import drop_ref, take_ref
 from xenmodel.memory.holders import Purpose
 from xenmodel.memory.promotion import finish_old_table
-from xenmodel.memory.rows import NO_FRAME, Mode
+from xenmodel.memory.rows import NO_FRAME, REF
 from xenmodel.memory.updates import flights, update_word
 from xenmodel.step import Refused, require, step
-from xenspec.vocabulary import DOMID_IO, PAGE_SIZE, DomId, Errno, FlightId, Mfn
+from xenspec.vocabulary import DOMID_IO, EAGAIN, ENOSYS, EPERM, ESRCH, PAGE_SIZE, DomId, FlightId, Mfn
 
 PREEMPTED = 1 << 31
 """MMU_UPDATE_PREEMPTED: flag of a re-entry, in the count argument."""
@@ -47,7 +47,7 @@ class MmuUpdate:
 def set_m2p(m: Machine, k: FlightId, pfn: int) -> None:
     """Store a machine-to-physical entry of a frame that is held."""
     flight = m.flights[k]
-    require("the frame is held", flight.mode == Mode.REF, Errno.EAGAIN)
+    require("the frame is held", flight.mode == REF, EAGAIN)
     m.m2p[flight.frame].pfn = pfn
 
 
@@ -62,7 +62,7 @@ def mmu_update(x: Call, call: MmuUpdate) -> Steps[Result]:
     done = x.done = 0
     upper = call.foreign >> 16
     if upper and not x.m.domains[upper - 1].exists:
-        return Result(rc=-Errno.ESRCH, counted=False)
+        return Result(rc=-ESRCH, counted=False)
     try:
         owners = _owners(x, call.foreign)
         for pointer, value in call.requests:
@@ -96,7 +96,7 @@ def _request(x: Call, pointer: int, value: int, table_owner: DomId, named: DomId
         yield from _set_m2p(x, pointer, value, table_owner, named)
         return
     if command not in (Command.NORMAL, Command.PRESERVE_AD, Command.NO_TRANSLATE):
-        raise Refused("the command exists", Errno.ENOSYS)
+        raise Refused("the command exists", ENOSYS)
     if named != DOMID_IO:
         require_control(x, named)
     require_control(x, table_owner)
@@ -113,7 +113,7 @@ def _request(x: Call, pointer: int, value: int, table_owner: DomId, named: DomId
 def _set_m2p(x: Call, pointer: int, value: int, table_owner: DomId, named: DomId) -> Steps[None]:
     """Set the machine-to-physical entry of a frame of the named domain."""
     if table_owner != x.domain:
-        raise Refused("no foreign tables with MACHPHYS", Errno.EPERM)
+        raise Refused("no foreign tables with MACHPHYS", EPERM)
     if named != DOMID_IO:
         require_control(x, named)
     k, _, _ = flights(x.vcpu)

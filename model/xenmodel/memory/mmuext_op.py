@@ -19,10 +19,24 @@ from xenmodel.memory.holders import Purpose
 from xenmodel.memory.mmu_update import signed32
 from xenmodel.memory.promotion import drop_leaf, finish_old_table, take_type
 from xenmodel.memory.roots import load_base, load_user_base, pin_table, unpin_table
-from xenmodel.memory.rows import NO_FRAME, Mode
+from xenmodel.memory.rows import HELD, NO_FRAME, REF
 from xenmodel.memory.updates import flights
 from xenmodel.step import Refused, require, step
-from xenspec.vocabulary import DOMID_IO, DomId, Errno, FlightId, Mfn, PageType
+from xenspec.vocabulary import (
+    DOMID_IO,
+    EACCES,
+    EAGAIN,
+    EINVAL,
+    ENOSYS,
+    EOPNOTSUPP,
+    EPERM,
+    WRITABLE,
+    DomId,
+    Errno,
+    FlightId,
+    Mfn,
+    PageType,
+)
 
 
 class Command(IntEnum):
@@ -75,8 +89,8 @@ class MmuextOp:
 def clear_page(m: Machine, k: FlightId) -> None:
     """Make every word of a frame held as writable memory zero."""
     flight = m.flights[k]
-    require("the frame is held", flight.mode == Mode.HELD, Errno.EAGAIN)
-    require("as writable memory", m.frames[flight.frame].type == PageType.WRITABLE, Errno.EAGAIN)
+    require("the frame is held", flight.mode == HELD, EAGAIN)
+    require("as writable memory", m.frames[flight.frame].type == WRITABLE, EAGAIN)
     m.words.clear(flight.frame)
 
 
@@ -84,9 +98,9 @@ def clear_page(m: Machine, k: FlightId) -> None:
 def copy_page(m: Machine, k: FlightId, source: FlightId) -> None:
     """Copy a held frame's words into one held as writable memory."""
     flight, other = m.flights[k], m.flights[source]
-    require("the frame is held", flight.mode == Mode.HELD, Errno.EAGAIN)
-    require("as writable memory", m.frames[flight.frame].type == PageType.WRITABLE, Errno.EAGAIN)
-    require("the source is held", other.mode == Mode.REF, Errno.EAGAIN)
+    require("the frame is held", flight.mode == HELD, EAGAIN)
+    require("as writable memory", m.frames[flight.frame].type == WRITABLE, EAGAIN)
+    require("the source is held", other.mode == REF, EAGAIN)
     m.words.copy(flight.frame, other.frame)
 
 
@@ -134,17 +148,17 @@ def operation(x: Call, op: ExtOp, named: DomId) -> Steps[None]:
     elif op.command == Command.UNPIN_TABLE:
         yield from unpin_table(x, Mfn(op.arg1), named)
     elif op.command in (Command.MARK_SUPER, Command.UNMARK_SUPER):
-        raise Refused("superpages exist", Errno.EOPNOTSUPP)
+        raise Refused("superpages exist", EOPNOTSUPP)
     elif op.command == Command.CLEAR_PAGE:
         yield from _clear(x, op, named)
     elif op.command == Command.COPY_PAGE:
         yield from _copy(x, op, named)
     elif op.command in OWN:
         if named != x.domain:
-            raise Refused("the named domain is the caller", Errno.EPERM)
+            raise Refused("the named domain is the caller", EPERM)
         yield from OWN[op.command](x, op)
     else:
-        raise Refused("the command exists", Errno.ENOSYS)
+        raise Refused("the command exists", ENOSYS)
 
 
 def _clear(x: Call, op: ExtOp, named: DomId) -> Steps[None]:
@@ -177,7 +191,7 @@ def _copy(x: Call, op: ExtOp, named: DomId) -> Steps[None]:
 
 def _require_ram(named: DomId) -> None:
     if named == DOMID_IO:
-        raise Refused("the frame is memory", Errno.EINVAL)
+        raise Refused("the frame is memory", EINVAL)
 
 
 def _take_writable(x: Call, k: FlightId, f: Mfn, owner: DomId) -> Steps[None]:
@@ -187,11 +201,11 @@ def _take_writable(x: Call, k: FlightId, f: Mfn, owner: DomId) -> Steps[None]:
     take_ref(m, k, f, owner)
     yield take_ref
     try:
-        yield from take_type(x, k, PageType.WRITABLE)
+        yield from take_type(x, k, WRITABLE)
     except Refused as refusal:
         drop_ref(m, k)
         yield drop_ref
-        raise Refused(refusal.guard, Errno.EINVAL) from None
+        raise Refused(refusal.guard, EINVAL) from None
 
 
 def _new_base(x: Call, op: ExtOp) -> Steps[None]:
@@ -212,7 +226,7 @@ def _flush_all(x: Call, _op: ExtOp) -> Steps[None]:
 
 def _flush_multi(x: Call, op: ExtOp) -> Steps[None]:
     if op.arg2 is None:
-        raise Refused("the vCPU mask can be read", Errno.EINVAL)
+        raise Refused("the vCPU mask can be read", EINVAL)
     yield from flush_cpus(x, everywhere=True)
 
 
@@ -227,16 +241,16 @@ def _invlpg_all(x: Call, op: ExtOp) -> Steps[None]:
 
 def _invlpg_multi(x: Call, op: ExtOp) -> Steps[None]:
     if op.arg2 is None:
-        raise Refused("the vCPU mask can be read", Errno.EINVAL)
+        raise Refused("the vCPU mask can be read", EINVAL)
     yield from _invlpg_all(x, op)
 
 
 def _flush_cache(x: Call, _op: ExtOp) -> Steps[None]:
-    yield from _cache(x, Errno.EACCES)
+    yield from _cache(x, EACCES)
 
 
 def _flush_cache_global(x: Call, _op: ExtOp) -> Steps[None]:
-    yield from _cache(x, Errno.EINVAL)
+    yield from _cache(x, EINVAL)
 
 
 def _cache(x: Call, errno: Errno) -> Steps[None]:

@@ -16,7 +16,7 @@ from xenmodel.memory.claim import (
 )
 from xenmodel.memory.holders import DEPTH
 from xenmodel.memory.linking import accept_descriptor, install, install_unbacked, release, skip_absent
-from xenmodel.memory.rows import NO_FRAME, Mode
+from xenmodel.memory.rows import DEVALIDATING, FLUSHING, HELD, IDLE, NO_FRAME, REF, VALIDATING
 from xenmodel.memory.targets import install_table, take_leaf
 from xenmodel.memory.validation import (
     defer,
@@ -32,7 +32,7 @@ from xenmodel.memory.validation import (
     write_xen_slots,
 )
 from xenmodel.step import Refused
-from xenspec.vocabulary import SLOTS, Errno, FlightId, PageType
+from xenspec.vocabulary import EAGAIN, L1, L4, SEG, SLOTS, WRITABLE, FlightId, PageType
 
 
 def deeper(k: FlightId) -> FlightId:
@@ -58,17 +58,17 @@ def take_type(x: Call, k: FlightId, want: PageType) -> Steps[None]:
             claim(m, k, want)
             break
         except Refused as refusal:
-            if refusal.errno != Errno.EAGAIN:
+            if refusal.errno != EAGAIN:
                 raise
             yield SPIN
     yield claim
-    if flight.mode == Mode.HELD:
+    if flight.mode == HELD:
         return
-    if flight.mode == Mode.FLUSHING:
-        if want == PageType.WRITABLE and before is not None:
+    if flight.mode == FLUSHING:
+        if want == WRITABLE and before is not None:
             note(x, "settype", f, want, before)
         yield from flush_all(x, k)
-    if flight.mode == Mode.VALIDATING:
+    if flight.mode == VALIDATING:
         if before is not None:
             note(x, "validate", f, want, before)
         yield from promote(x, k, want)
@@ -89,9 +89,9 @@ def promote(x: Call, k: FlightId, level: PageType) -> Steps[None]:
     """Validate the frame in flight `k` as a table or descriptor page."""
     if x.stores is not None:
         x.stores(x.m.flights[k].frame)
-    if level == PageType.SEG:
+    if level == SEG:
         yield from _promote_descriptors(x, k)
-    elif level == PageType.L1:
+    elif level == L1:
         yield from _promote_l1(x, k)
     else:
         yield from _promote_table(x, k, level)
@@ -133,7 +133,7 @@ def _promote_l1(x: Call, k: FlightId) -> Steps[None]:
                 skip_absent(m, k, slot)
                 yield skip_absent
             word = yield from take_leaf(x, inner, words[f, slot], owner, owner)
-            if m.flights[inner].mode == Mode.IDLE:
+            if m.flights[inner].mode == IDLE:
                 install_unbacked(m, k, inner, slot, word)
                 yield install_unbacked
             else:
@@ -161,7 +161,7 @@ def _release_all(x: Call, k: FlightId) -> Steps[None]:
         yield release
         yield from drop_leaf(x, inner)
         slot = m.words.last_present(f, slot)
-    if m.flights[k].mode == Mode.VALIDATING:
+    if m.flights[k].mode == VALIDATING:
         unwind(m, k)
         yield unwind
 
@@ -169,10 +169,10 @@ def _release_all(x: Call, k: FlightId) -> Steps[None]:
 def drop_leaf(x: Call, k: FlightId) -> Steps[None]:
     """Drop what an L1 entry held: nothing, a general reference, or both references of a writable frame."""
     flight = x.m.flights[k]
-    if flight.mode == Mode.HELD:
+    if flight.mode == HELD:
         drop_type(x.m, k)
         yield drop_type
-    if flight.mode == Mode.REF:
+    if flight.mode == REF:
         drop_ref(x.m, k)
         yield drop_ref
 
@@ -188,11 +188,11 @@ def _promote_table(x: Call, k: FlightId, level: PageType) -> Steps[None]:
         if frame.next_slot != slot:
             skip_absent(m, k, slot)
             yield skip_absent
-        if level != PageType.L4 and slot > first and (yield from _preempted(x, f)):
+        if level != L4 and slot > first and (yield from _preempted(x, f)):
             yield from _suspend(x, k)
         yield from _promote_slot(x, k, slot)
         slot = _next_guest_slot(x, f, slot + 1, level)
-    if level != PageType.L4 and first < SLOTS - 1 and (yield from _preempted(x, f)):
+    if level != L4 and first < SLOTS - 1 and (yield from _preempted(x, f)):
         if frame.next_slot == first:
             skip_absent(m, k, first + 1)
             yield skip_absent
@@ -200,7 +200,7 @@ def _promote_table(x: Call, k: FlightId, level: PageType) -> Steps[None]:
     if frame.next_slot != SLOTS:
         skip_absent(m, k, SLOTS)
         yield skip_absent
-    if level == PageType.L4:
+    if level == L4:
         write_xen_slots(m, k, readonly_m2p=m.domains[frame.owner].m2p_strict)
         yield write_xen_slots
 
@@ -214,7 +214,7 @@ def _preempted(x: Call, table: int) -> Steps[bool]:
 def _next_guest_slot(x: Call, f: int, slot: int, level: PageType) -> int:
     """Return the next present slot that belongs to the guest, else 512."""
     slot = x.m.words.next_present(f, slot)
-    if level == PageType.L4 and pte.XEN_FIRST_SLOT <= slot <= pte.XEN_LAST_SLOT:
+    if level == L4 and pte.XEN_FIRST_SLOT <= slot <= pte.XEN_LAST_SLOT:
         slot = x.m.words.next_present(f, pte.XEN_LAST_SLOT + 1)
     return slot
 
@@ -231,7 +231,7 @@ def _promote_slot(x: Call, k: FlightId, slot: int) -> Steps[None]:
             yield take_from_entry
         yield from install_table(x, k, inner, slot, word)
     except Preempted:
-        if m.flights[inner].mode == Mode.REF:
+        if m.flights[inner].mode == REF:
             keep_in_entry(m, k, inner, slot)
             yield keep_in_entry
         yield from _suspend(x, k)
@@ -279,7 +279,7 @@ def release_type(x: Call, k: FlightId) -> Steps[None]:
     flight = m.flights[k]
     drop_type(m, k)
     yield drop_type
-    if flight.mode == Mode.DEVALIDATING:
+    if flight.mode == DEVALIDATING:
         f = flight.frame
         note(x, "devalidate", f, m.frames[f].type, frame_info(x, f))
         yield from demote(x, k)
@@ -297,7 +297,7 @@ def demote(x: Call, k: FlightId) -> Steps[None]:
     m = x.m
     f = m.flights[k].frame
     frame = m.frames[f]
-    if frame.type == PageType.L1:
+    if frame.type == L1:
         yield from _release_all(x, k)
     else:
         yield from _demote_table(x, k)
@@ -318,7 +318,7 @@ def _demote_table(x: Call, k: FlightId) -> Steps[None]:
         yield take_from_entry
     else:
         slot = _last_guest_slot(x, f, started)
-        if slot < started - 1 and frame.type != PageType.L4 and (yield from _preempted(x, f)):
+        if slot < started - 1 and frame.type != L4 and (yield from _preempted(x, f)):
             yield from _suspend(x, k)
         if slot >= 0:
             release(m, k, inner, slot)
@@ -326,7 +326,7 @@ def _demote_table(x: Call, k: FlightId) -> Steps[None]:
     while slot >= 0:
         yield from _demote_child(x, k, inner, slot)
         below = _last_guest_slot(x, f, slot)
-        if slot > 0 and frame.type != PageType.L4 and (yield from _preempted(x, f)):
+        if slot > 0 and frame.type != L4 and (yield from _preempted(x, f)):
             yield from _suspend(x, k)
         slot = below
         if slot < 0:
@@ -338,7 +338,7 @@ def _demote_table(x: Call, k: FlightId) -> Steps[None]:
 def _last_guest_slot(x: Call, f: int, end: int) -> int:
     """Return the last present slot below `end` that belongs to the guest, else -1."""
     slot = x.m.words.last_present(f, end)
-    if x.m.frames[f].type == PageType.L4 and pte.XEN_FIRST_SLOT <= slot <= pte.XEN_LAST_SLOT:
+    if x.m.frames[f].type == L4 and pte.XEN_FIRST_SLOT <= slot <= pte.XEN_LAST_SLOT:
         slot = x.m.words.last_present(f, pte.XEN_FIRST_SLOT)
     return slot
 
@@ -348,16 +348,16 @@ def _demote_child(x: Call, k: FlightId, inner: FlightId, slot: int) -> Steps[Non
     m = x.m
     child = m.flights[inner]
     try:
-        if child.mode == Mode.DEVALIDATING:
+        if child.mode == DEVALIDATING:
             note(x, "devalidate", child.frame, m.frames[child.frame].type, frame_info(x, child.frame))
             yield from demote(x, inner)
-        elif child.mode == Mode.HELD:
+        elif child.mode == HELD:
             yield from release_type(x, inner)
     except Preempted:
         keep_in_entry(m, k, inner, slot)
         yield keep_in_entry
         yield from _suspend(x, k)
-    if child.mode == Mode.REF:
+    if child.mode == REF:
         drop_ref(m, inner)
         yield drop_ref
 
@@ -372,10 +372,10 @@ def finish_old_table(x: Call, k: FlightId) -> Steps[None]:
     flight = m.flights[k]
     f = flight.frame
     try:
-        if flight.mode == Mode.DEVALIDATING:
+        if flight.mode == DEVALIDATING:
             note(x, "devalidate", f, m.frames[f].type, frame_info(x, f))
             yield from demote(x, k)
-        elif flight.mode == Mode.HELD:
+        elif flight.mode == HELD:
             yield from release_type(x, k)
     except Preempted:
         defer(m, x.vcpu, k)

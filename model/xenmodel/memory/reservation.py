@@ -6,10 +6,10 @@ admissibility (the frame is RAM that nobody owns).
 
 from xenmodel.machine import Machine
 from xenmodel.memory import holders
-from xenmodel.memory.rows import Mode, Place
+from xenmodel.memory.rows import REF, Place
 from xenmodel.step import require, step
 from xenspec.logic import Not
-from xenspec.vocabulary import DOMID_INVALID, DomId, Errno, FlightId, Mfn, PageType
+from xenspec.vocabulary import DOMID_INVALID, EAGAIN, EINVAL, ENOMEM, NO_TYPE, DomId, FlightId, Mfn
 
 
 @step(
@@ -27,17 +27,17 @@ from xenspec.vocabulary import DOMID_INVALID, DomId, Errno, FlightId, Mfn, PageT
 def allocate(m: Machine, f: Mfn, owner: DomId) -> None:
     """Give a free frame to a domain, scrubbed, with no type and one reference (assign_pages)."""
     frame = m.frames[f]
-    require("the frame is memory", frame.place == Place.RAM, Errno.EINVAL)
-    require("nobody holds the frame", (frame.ref_count == 0) & (frame.owner == DOMID_INVALID), Errno.EINVAL)
+    require("the frame is memory", frame.place == Place.RAM, EINVAL)
+    require("nobody holds the frame", (frame.ref_count == 0) & (frame.owner == DOMID_INVALID), EINVAL)
     domain = m.domains[owner]
-    require("the domain's quota has room", domain.pages < domain.max_pages, Errno.ENOMEM)
+    require("the domain's quota has room", domain.pages < domain.max_pages, ENOMEM)
     if frame.dirty:
         m.words.clear(f)
         frame.dirty = False
     frame.owner = owner
     frame.allocated = True
     frame.ref_count = 1
-    frame.type = PageType.NONE
+    frame.type = NO_TYPE
     frame.validated = False
     frame.linear = 0
     frame.noncoherent = False
@@ -60,16 +60,16 @@ def allocate(m: Machine, f: Mfn, owner: DomId) -> None:
 def steal(m: Machine, f: Mfn, owner: DomId) -> None:
     """Take a frame that only its allocation holds away from its domain (steal_page)."""
     frame = m.frames[f]
-    require("the frame belongs to the domain", (frame.owner == owner) & frame.allocated, Errno.EINVAL)
-    require("the frame is not Xen's own", Not(frame.special), Errno.EINVAL)
-    require("only the allocation holds the frame", frame.ref_count == 1, Errno.EINVAL)
+    require("the frame belongs to the domain", (frame.owner == owner) & frame.allocated, EINVAL)
+    require("the frame is not Xen's own", Not(frame.special), EINVAL)
+    require("only the allocation holds the frame", frame.ref_count == 1, EINVAL)
     m.ghost.drop(f, holders.allocated(f), typed=False, general=True)
     domain = m.domains[owner]
     domain.pages = domain.pages - 1
     frame.allocated = False
     frame.ref_count = 0
     frame.owner = DOMID_INVALID
-    frame.type = PageType.NONE
+    frame.type = NO_TYPE
     frame.validated = False
     frame.noncoherent = False
     frame.linear = 0
@@ -81,7 +81,7 @@ def steal(m: Machine, f: Mfn, owner: DomId) -> None:
 def drop_allocated(m: Machine, k: FlightId) -> None:
     """Give up the allocation of a frame that a flight holds; it lives on until others let go."""
     flight = m.flights[k]
-    require("the frame is held", flight.mode == Mode.REF, Errno.EAGAIN)
+    require("the frame is held", flight.mode == REF, EAGAIN)
     frame = m.frames[flight.frame]
     if frame.allocated:
         frame.allocated = False
@@ -93,7 +93,7 @@ def drop_allocated(m: Machine, k: FlightId) -> None:
 def set_allocated_m2p(m: Machine, f: Mfn, owner: DomId, pfn: int) -> None:
     """Store the machine-to-physical entry of a frame that a domain was just given."""
     frame = m.frames[f]
-    require("the frame belongs to the domain", (frame.owner == owner) & frame.allocated, Errno.EINVAL)
+    require("the frame belongs to the domain", (frame.owner == owner) & frame.allocated, EINVAL)
     m.m2p[f].pfn = pfn
 
 
@@ -101,8 +101,8 @@ def set_allocated_m2p(m: Machine, f: Mfn, owner: DomId, pfn: int) -> None:
 def give_back(m: Machine, f: Mfn, owner: DomId) -> None:
     """Return a stolen frame to its domain, contents and all (assign_page on a failed exchange)."""
     frame = m.frames[f]
-    require("nobody holds the frame", (frame.ref_count == 0) & (frame.owner == DOMID_INVALID), Errno.EINVAL)
-    require("the frame is memory", frame.place == Place.RAM, Errno.EINVAL)
+    require("nobody holds the frame", (frame.ref_count == 0) & (frame.owner == DOMID_INVALID), EINVAL)
+    require("the frame is memory", frame.place == Place.RAM, EINVAL)
     frame.owner = owner
     frame.allocated = True
     frame.ref_count = 1

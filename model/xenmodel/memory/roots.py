@@ -10,12 +10,12 @@ from xenmodel.memory import holders
 from xenmodel.memory.claim import drop_ref, take_ref
 from xenmodel.memory.descriptors import drop_ldt
 from xenmodel.memory.promotion import drop_leaf, release_both, take_type
-from xenmodel.memory.rows import NO_FRAME, Mode
+from xenmodel.memory.rows import HELD, IDLE, NO_FRAME, REF
 from xenmodel.memory.updates import flights
 from xenmodel.memory.validation import defer, write_readonly_m2p
 from xenmodel.step import Refused, require, step
 from xenspec.logic import Not
-from xenspec.vocabulary import DomId, Errno, FlightId, Mfn, PageType, VcpuId
+from xenspec.vocabulary import EAGAIN, EINVAL, L1, L4, DomId, FlightId, Mfn, PageType, VcpuId
 
 KERNEL, USER = 0, 1
 
@@ -24,49 +24,47 @@ KERNEL, USER = 0, 1
 def pin(m: Machine, k: FlightId) -> None:
     """Let a pin hold the table in flight (test_and_set_bit of PGT_pinned)."""
     flight = m.flights[k]
-    require("the table is held", flight.mode == Mode.HELD, Errno.EAGAIN)
+    require("the table is held", flight.mode == HELD, EAGAIN)
     frame = m.frames[flight.frame]
-    require("it is a page table", (frame.type >= PageType.L1) & (frame.type <= PageType.L4), Errno.EAGAIN)
-    require("the table is not pinned", Not(frame.pinned), Errno.EINVAL)
+    require("it is a page table", (frame.type >= L1) & (frame.type <= L4), EAGAIN)
+    require("the table is not pinned", Not(frame.pinned), EINVAL)
     frame.pinned = True
     m.ghost.move(flight.frame, holders.flight(k), holders.pin(flight.frame), typed=True, general=True)
-    flight.mode = Mode.IDLE
+    flight.mode = IDLE
 
 
 @step("flights.mode", "flights.frame", "frames.pinned")
 def unpin(m: Machine, k: FlightId, f: Mfn) -> None:
     """Take a pin's references in flight (test_and_clear_bit of PGT_pinned)."""
     flight, frame = m.flights[k], m.frames[f]
-    require("flight is idle", flight.mode == Mode.IDLE, Errno.EAGAIN)
-    require("the table is pinned", frame.pinned, Errno.EINVAL)
+    require("flight is idle", flight.mode == IDLE, EAGAIN)
+    require("the table is pinned", frame.pinned, EINVAL)
     frame.pinned = False
     m.ghost.move(f, holders.pin(f), holders.flight(k), typed=True, general=True)
     flight.frame = f
-    flight.mode = Mode.HELD
+    flight.mode = HELD
 
 
 @step("flights.mode", "flights.frame", "vcpus.base", "vcpus.user_base")
 def swap_base(m: Machine, v: VcpuId, kn: FlightId, ko: FlightId, *, which: int) -> None:
     """Make the top-level table in flight `kn` (none if idle) the base pointer; the old one goes to `ko`."""
     new, old, vcpu = m.flights[kn], m.flights[ko], m.vcpus[v]
-    require("the flight of the old base is idle", old.mode == Mode.IDLE, Errno.EAGAIN)
-    require(
-        "the new base is held, or it is none", (new.mode == Mode.HELD) | (new.mode == Mode.IDLE), Errno.EAGAIN
-    )
+    require("the flight of the old base is idle", old.mode == IDLE, EAGAIN)
+    require("the new base is held, or it is none", (new.mode == HELD) | (new.mode == IDLE), EAGAIN)
     target = NO_FRAME
-    if new.mode == Mode.HELD:
+    if new.mode == HELD:
         target = new.frame
         frame = m.frames[target]
-        require("it is a top-level table", frame.type == m.pte.levels, Errno.EAGAIN)
-        require("it is the vCPU's domain's", frame.owner == vcpu.domain, Errno.EAGAIN)
+        require("it is a top-level table", frame.type == m.pte.levels, EAGAIN)
+        require("it is the vCPU's domain's", frame.owner == vcpu.domain, EAGAIN)
     before = vcpu.base if which == KERNEL else vcpu.user_base
     if before != NO_FRAME:
         m.ghost.move(before, holders.base(v, which), holders.flight(ko), typed=True, general=True)
         old.frame = before
-        old.mode = Mode.HELD
+        old.mode = HELD
     if target != NO_FRAME:
         m.ghost.move(target, holders.flight(kn), holders.base(v, which), typed=True, general=True)
-        new.mode = Mode.IDLE
+        new.mode = IDLE
     if which == KERNEL:
         vcpu.base = target
     else:
@@ -82,7 +80,7 @@ def pin_table(x: Call, f: Mfn, level: PageType, owner: DomId) -> Steps[None]:
     try:
         yield from take_type(x, kn, level)
     except (Refused, Preempted):
-        if m.flights[kn].mode == Mode.REF:
+        if m.flights[kn].mode == REF:
             drop_ref(m, kn)
             yield drop_ref
         raise
@@ -90,7 +88,7 @@ def pin_table(x: Call, f: Mfn, level: PageType, owner: DomId) -> Steps[None]:
         pin(m, kn)
         yield pin
     except Refused:
-        if level == PageType.L1:
+        if level == L1:
             yield from drop_leaf(x, kn)
         else:
             defer(m, x.vcpu, kn)
@@ -159,7 +157,7 @@ def _take_top(x: Call, k: FlightId, f: Mfn) -> Steps[None]:
     try:
         yield from take_type(x, k, PageType(m.pte.levels))
     except (Refused, Preempted):
-        if m.flights[k].mode == Mode.REF:
+        if m.flights[k].mode == REF:
             drop_ref(m, k)
             yield drop_ref
         raise
@@ -171,7 +169,7 @@ def _swap(x: Call, which: int) -> Steps[None]:
     _, kn, ko = flights(x.vcpu)
     swap_base(m, x.vcpu, kn, ko, which=which)
     yield swap_base
-    if m.flights[ko].mode == Mode.IDLE:
+    if m.flights[ko].mode == IDLE:
         return
     try:
         yield from release_both(x, ko)

@@ -6,6 +6,7 @@ A frame's type is exclusive while its type count is not zero; its two counts are
 
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Final
 
 from xenspec.vocabulary import DOMID_INVALID, DomId, Mfn, PageType
 
@@ -40,6 +41,14 @@ class Mode(IntEnum):
     """Holds both references of a validated frame."""
     DEVALIDATING = 5
     """Holds both references, the last typed one; the frame's entries are being released."""
+
+
+IDLE: Final = Mode.IDLE
+REF: Final = Mode.REF
+FLUSHING: Final = Mode.FLUSHING
+VALIDATING: Final = Mode.VALIDATING
+HELD: Final = Mode.HELD
+DEVALIDATING: Final = Mode.DEVALIDATING
 
 
 @dataclass(slots=True)

@@ -18,9 +18,21 @@ from xenmodel.memory.linking import (
     replace_linear,
     replace_unbacked,
 )
-from xenmodel.memory.rows import Mode, Place
+from xenmodel.memory.rows import IDLE, REF, Place
 from xenmodel.step import Refused
-from xenspec.vocabulary import DOMID_INVALID, DOMID_IO, DomId, Errno, FlightId, PageType
+from xenspec.vocabulary import (
+    DOMID_INVALID,
+    DOMID_IO,
+    EACCES,
+    EBUSY,
+    EINVAL,
+    EPERM,
+    WRITABLE,
+    DomId,
+    Errno,
+    FlightId,
+    PageType,
+)
 
 
 def take_leaf(x: Call, k: FlightId, word: int, table_owner: DomId, named: DomId) -> Steps[int]:
@@ -31,7 +43,7 @@ def take_leaf(x: Call, k: FlightId, word: int, table_owner: DomId, named: DomId)
     """
     m = x.m
     if pte.without_io_rights_refused(word) and not m.domains[table_owner].io_rights:
-        raise Refused("L1 flags", Errno.EINVAL)
+        raise Refused("L1 flags", EINVAL)
     f = m.pte.target(word)
     frame = m.frames[f]
     if frame.place == Place.IO:
@@ -39,28 +51,28 @@ def take_leaf(x: Call, k: FlightId, word: int, table_owner: DomId, named: DomId)
         return pte.adjusted(pte.io_adjusted(word, readonly=frame.readonly_io), 1)
     real = frame.owner
     if real != named and not _may_name(x, table_owner, named, real):
-        raise Refused("frame belongs to the named domain", Errno.EBUSY)
+        raise Refused("frame belongs to the named domain", EBUSY)
     try:
         take_ref(m, k, f, real)
         yield take_ref
     except Refused as refusal:
-        raise Refused(refusal.guard, Errno.EBUSY) from None
+        raise Refused(refusal.guard, EBUSY) from None
     writable = m.pte.writable(word)
     if writable:
         yield from take_writable(x, k)
     if frame.special and not pte.cached(word):
         yield from promotion.drop_leaf(x, k)
-        raise Refused("Xen's own frame is mapped cached", Errno.EACCES)
+        raise Refused("Xen's own frame is mapped cached", EACCES)
     if writable and pte.write_combining(word):
         mark_noncoherent(m, k)
         yield mark_noncoherent
     return pte.adjusted(word, 1)
 
 
-def take_writable(x: Call, k: FlightId, errno: Errno = Errno.EBUSY) -> Steps[None]:
+def take_writable(x: Call, k: FlightId, errno: Errno = EBUSY) -> Steps[None]:
     """Take the writable type for the frame in flight `k`; on refusal drop its general reference too."""
     try:
-        yield from promotion.take_type(x, k, PageType.WRITABLE)
+        yield from promotion.take_type(x, k, WRITABLE)
     except Refused as refusal:
         drop_ref(x.m, k)
         yield drop_ref
@@ -80,7 +92,7 @@ def check_io(x: Call, f: int, table_owner: DomId, named: DomId) -> None:
     asked = x.domain if named == DOMID_IO else named
     for domain in (asked, table_owner):
         if not (m.domains[domain].io_rights and m.frames[f].mappable_io):
-            errno = Errno.EINVAL if f == pte.ALL_ONES else Errno.EPERM
+            errno = EINVAL if f == pte.ALL_ONES else EPERM
             raise Refused("domain may map the I/O frame", errno)
 
 
@@ -88,19 +100,19 @@ def _take_child(x: Call, k: FlightId, word: int, table: int, level: PageType) ->
     """Take what an L2..L4 entry needs into flight `k`; return `below`, `linear` or `self`."""
     m = x.m
     if pte.table_flags_refused(word):
-        raise Refused("table flags", Errno.EINVAL)
+        raise Refused("table flags", EINVAL)
     f = m.pte.target(word)
     flight = m.flights[k]
     try:
-        if flight.mode == Mode.IDLE:
+        if flight.mode == IDLE:
             take_ref(m, k, f, m.frames[table].owner)
             yield take_ref
         yield from promotion.take_type(x, k, PageType(level - 1))
     except Refused as refusal:
-        if flight.mode == Mode.REF:
+        if flight.mode == REF:
             drop_ref(m, k)
             yield drop_ref
-        if refusal.errno != Errno.EINVAL:
+        if refusal.errno != EINVAL:
             raise
     else:
         return "below"

@@ -12,7 +12,7 @@ from xenmodel.hardware.walk import indices, l1_table_of
 from xenmodel.hypercall import Call, Preempted, Result, Steps
 from xenmodel.memory.updates import modify, take_locked_l1, unlock_and_drop
 from xenmodel.step import Refused
-from xenspec.vocabulary import DomId, Errno, Va
+from xenspec.vocabulary import EINVAL, DomId, Va
 
 FLUSH_TYPE = 3
 FLUSH_TLB = 1
@@ -47,7 +47,7 @@ def update_va_mapping(x: Call, call: UpdateVaMapping) -> Steps[Result]:
 def _update(x: Call, call: UpdateVaMapping, named: DomId) -> Steps[None]:
     table = yield from l1_table_of(x, call.va)
     if table is None or not (yield from take_locked_l1(x, table, x.domain)):
-        raise Refused("the address has an L1 table of the caller", Errno.EINVAL)
+        raise Refused("the address has an L1 table of the caller", EINVAL)
     try:
         yield from modify(x, indices(call.va)[3], call.value, named)
     except (Refused, Preempted):

@@ -5,6 +5,8 @@ path), else the new target is taken, the entry stored, the old target dropped; a
 vCPU's old table and is finished by a re-entry (mod_lN_entry).
 """
 
+from functools import cache
+
 from xenmodel.abi import pte
 from xenmodel.hypercall import Call, Preempted, Steps
 from xenmodel.machine import Machine
@@ -12,13 +14,27 @@ from xenmodel.memory.claim import drop_ref, drop_type, lock_page, take_ref, unlo
 from xenmodel.memory.holders import Purpose
 from xenmodel.memory.linking import amend, empty, replace, replace_unbacked
 from xenmodel.memory.promotion import drop_leaf, take_type
-from xenmodel.memory.rows import Mode
+from xenmodel.memory.rows import HELD, IDLE
 from xenmodel.memory.targets import replace_table, take_leaf
 from xenmodel.memory.validation import defer
 from xenmodel.step import Refused, require, step
-from xenspec.vocabulary import SLOTS, DomId, Errno, FlightId, Mfn, PageType, VcpuId
+from xenspec.vocabulary import (
+    EAGAIN,
+    EINVAL,
+    L1,
+    L2,
+    L4,
+    SLOTS,
+    WRITABLE,
+    DomId,
+    FlightId,
+    Mfn,
+    PageType,
+    VcpuId,
+)
 
 
+@cache
 def flights(v: VcpuId) -> tuple[FlightId, FlightId, FlightId]:
     """Return a vCPU's flights for the page at work, a new target and an old one."""
     return FlightId((v, Purpose.PAGE)), FlightId((v, Purpose.NEW)), FlightId((v, Purpose.OLD))
@@ -28,9 +44,9 @@ def flights(v: VcpuId) -> tuple[FlightId, FlightId, FlightId]:
 def write_word(m: Machine, k: FlightId, slot: int, word: int) -> None:
     """Store a raw word into a frame that is held as writable memory."""
     flight = m.flights[k]
-    require("the frame is held", flight.mode == Mode.HELD, Errno.EAGAIN)
-    require("as writable memory", m.frames[flight.frame].type == PageType.WRITABLE, Errno.EAGAIN)
-    require("the slot exists", (slot >= 0) & (slot < SLOTS), Errno.EINVAL)
+    require("the frame is held", flight.mode == HELD, EAGAIN)
+    require("as writable memory", m.frames[flight.frame].type == WRITABLE, EAGAIN)
+    require("the slot exists", (slot >= 0) & (slot < SLOTS), EINVAL)
     m.words[flight.frame, slot] = word
 
 
@@ -42,8 +58,8 @@ def modify(
     k, _, ko = flights(x.vcpu)
     t = m.flights[k].frame
     level = m.frames[t].type
-    if level == PageType.L4 and pte.XEN_FIRST_SLOT <= slot <= pte.XEN_LAST_SLOT:
-        raise Refused("the slot belongs to the guest", Errno.EINVAL)
+    if level == L4 and pte.XEN_FIRST_SLOT <= slot <= pte.XEN_LAST_SLOT:
+        raise Refused("the slot belongs to the guest", EINVAL)
     before = m.words[t, slot]
     if not m.pte.present(word):
         stored = pte.with_accessed_dirty_of(word, before) if preserve_ad else word
@@ -69,7 +85,7 @@ def _modify_present(
         amend(m, k, slot, pte.with_accessed_dirty_of(stored, before) if preserve_ad else stored)
         yield amend
         return
-    if level != PageType.L1:
+    if level != L1:
         if preserve_ad:
             stored = pte.with_accessed_dirty_of(stored, before)
         yield from replace_table(x, k, (kn, ko), slot, stored)
@@ -77,7 +93,7 @@ def _modify_present(
     stored = yield from take_leaf(x, kn, stored, m.frames[t].owner, named)
     if preserve_ad:
         stored = pte.with_accessed_dirty_of(stored, before)
-    if m.flights[kn].mode == Mode.IDLE:
+    if m.flights[kn].mode == IDLE:
         replace_unbacked(m, k, kn, ko, slot, stored)
         yield replace_unbacked
     else:
@@ -87,18 +103,18 @@ def _modify_present(
 
 def _check_flags(x: Call, t: Mfn, level: PageType, word: int) -> None:
     """Refuse flags that no entry of this table may have."""
-    if level == PageType.L1:
+    if level == L1:
         if pte.without_io_rights_refused(word) and not x.m.domains[x.m.frames[t].owner].io_rights:
-            raise Refused("L1 flags", Errno.EINVAL)
+            raise Refused("L1 flags", EINVAL)
     elif pte.table_flags_refused(word):
-        raise Refused("table flags", Errno.EINVAL)
+        raise Refused("table flags", EINVAL)
 
 
 def _drop_old(x: Call, ko: FlightId, level: PageType) -> Steps[None]:
     """Drop what the old entry held; a table is deferred to the vCPU."""
-    if x.m.flights[ko].mode == Mode.IDLE:
+    if x.m.flights[ko].mode == IDLE:
         return
-    if level == PageType.L1:
+    if level == L1:
         yield from drop_leaf(x, ko)
     else:
         defer(x.m, x.vcpu, ko)
@@ -139,13 +155,13 @@ def _write_locked(
     m = x.m
     kind = m.frames[m.flights[k].frame].type
     try:
-        if kind == PageType.WRITABLE:
+        if kind == WRITABLE:
             write_word(m, k, slot, word)
             yield write_word
-        elif kind == PageType.L1 or (PageType.L2 <= kind <= PageType.L4 and owners[0] == owners[1]):
+        elif kind == L1 or (L2 <= kind <= L4 and owners[0] == owners[1]):
             yield from modify(x, slot, word, owners[1], preserve_ad=preserve_ad)
         else:
-            raise Refused("a table, or writable memory", Errno.EINVAL)  # noqa: TRY301 - one place unlocks
+            raise Refused("a table, or writable memory", EINVAL)  # noqa: TRY301 - one place unlocks
     except (Refused, Preempted):
         unlock_page(m, k)
         yield unlock_page
@@ -158,9 +174,9 @@ def _write_unlocked(x: Call, k: FlightId, slot: int, word: int) -> Steps[None]:
     """Write into a frame that is not in use: as writable memory for the moment."""
     m = x.m
     try:
-        yield from take_type(x, k, PageType.WRITABLE)
+        yield from take_type(x, k, WRITABLE)
     except Refused as refusal:
-        raise Refused(refusal.guard, Errno.EINVAL) from None
+        raise Refused(refusal.guard, EINVAL) from None
     write_word(m, k, slot, word)
     yield write_word
     drop_type(m, k)
@@ -183,7 +199,7 @@ def take_locked_l1(x: Call, f: Mfn, owner: DomId) -> Steps[bool]:
         drop_ref(m, k)
         yield drop_ref
         return False
-    if m.frames[f].type != PageType.L1:
+    if m.frames[f].type != L1:
         yield from unlock_and_drop(x)
         return False
     return True

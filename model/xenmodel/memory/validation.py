@@ -10,10 +10,10 @@ from xenmodel.machine import Machine
 from xenmodel.memory import holders
 from xenmodel.memory.claim import release_general
 from xenmodel.memory.linking import none_present
-from xenmodel.memory.rows import NO_FRAME, Flight, Frame, Mode
+from xenmodel.memory.rows import DEVALIDATING, HELD, IDLE, NO_FRAME, REF, VALIDATING, Flight, Frame, Mode
 from xenmodel.step import require, step
 from xenspec.logic import Not
-from xenspec.vocabulary import SLOTS, Errno, FlightId, Mfn, PageType, VcpuId
+from xenspec.vocabulary import EAGAIN, L4, NO_TYPE, SEG, SLOTS, FlightId, Mfn, VcpuId
 
 FREEING = (
     "frames.ref_count",
@@ -38,52 +38,52 @@ def _drop_partial_ref(m: Machine, f: Mfn, frame: Frame) -> None:
 
 def _working(m: Machine, k: FlightId, mode: Mode) -> tuple[Flight, Frame]:
     flight = m.flights[k]
-    require("the flight is at this work", flight.mode == mode, Errno.EAGAIN)
+    require("the flight is at this work", flight.mode == mode, EAGAIN)
     return flight, m.frames[flight.frame]
 
 
 @step("flights.mode", "frames.validated", "frames.partial_ref", *FREEING)
 def finish_validation(m: Machine, k: FlightId) -> None:
     """Mark a table whose every slot has been looked at as validated."""
-    flight, frame = _working(m, k, Mode.VALIDATING)
-    require("every slot was looked at", frame.next_slot == SLOTS, Errno.EAGAIN)
+    flight, frame = _working(m, k, VALIDATING)
+    require("every slot was looked at", frame.next_slot == SLOTS, EAGAIN)
     frame.validated = True
-    flight.mode = Mode.HELD
+    flight.mode = HELD
     _drop_partial_ref(m, flight.frame, frame)
 
 
 @step("words.word")
 def write_xen_slots(m: Machine, k: FlightId, *, readonly_m2p: bool) -> None:
     """Overwrite the L4 slots that belong to Xen (init_xen_l4_slots)."""
-    flight, frame = _working(m, k, Mode.VALIDATING)
-    require("a top-level table", (frame.type == PageType.L4) & (frame.next_slot == SLOTS), Errno.EAGAIN)
+    flight, frame = _working(m, k, VALIDATING)
+    require("a top-level table", (frame.type == L4) & (frame.next_slot == SLOTS), EAGAIN)
     m.words.write_xen_slots(flight.frame, m.xen_slots, readonly_m2p=readonly_m2p)
 
 
 @step("words.word")
 def write_readonly_m2p(m: Machine, k: FlightId, *, shown: bool) -> None:
     """Fill or empty the slot of the read-only M2P in a top-level table (fill_ro_mpt, zap_ro_mpt)."""
-    flight, frame = _working(m, k, Mode.HELD)
-    require("a top-level table", frame.type == PageType.L4, Errno.EAGAIN)
+    flight, frame = _working(m, k, HELD)
+    require("a top-level table", frame.type == L4, EAGAIN)
     m.words.write_readonly_m2p(flight.frame, m.xen_slots, shown=shown)
 
 
 @step("flights.mode", "frames.type_count", "frames.type", "frames.pinned", "frames.partial_ref", *FREEING)
 def fail_validation(m: Machine, k: FlightId) -> None:
     """Give a validation up with nothing linked: the frame has no type."""
-    flight, frame = _working(m, k, Mode.VALIDATING)
+    flight, frame = _working(m, k, VALIDATING)
     require(
         "nothing is linked, or it is a descriptor page",
-        (frame.next_slot == 0) | (frame.type == PageType.SEG),
-        Errno.EAGAIN,
+        (frame.next_slot == 0) | (frame.type == SEG),
+        EAGAIN,
     )
     m.ghost.drop(flight.frame, holders.flight(k), typed=True, general=False)
     frame.type_count = 0
-    frame.type = PageType.NONE
+    frame.type = NO_TYPE
     frame.noncoherent = False
     frame.next_slot = 0
     frame.stamp = m.world[0].clock
-    flight.mode = Mode.REF
+    flight.mode = REF
     _drop_partial_ref(m, flight.frame, frame)
 
 
@@ -93,49 +93,45 @@ def suspend(m: Machine, k: FlightId) -> None:
     flight = m.flights[k]
     require(
         "a promotion or demotion is under way",
-        (flight.mode == Mode.VALIDATING) | (flight.mode == Mode.DEVALIDATING),
-        Errno.EAGAIN,
+        (flight.mode == VALIDATING) | (flight.mode == DEVALIDATING),
+        EAGAIN,
     )
     frame = m.frames[flight.frame]
-    require("it is a page table", frame.type <= PageType.L4, Errno.EAGAIN)
+    require("it is a page table", frame.type <= L4, EAGAIN)
     m.ghost.move(flight.frame, holders.flight(k), holders.partial(flight.frame), typed=True, general=False)
     if Not(frame.partial_ref):
         m.ghost.take(flight.frame, holders.partial(flight.frame), typed=False, general=True)
         frame.ref_count = frame.ref_count + 1
         frame.partial_ref = True
     frame.partial = True
-    flight.mode = Mode.REF
+    flight.mode = REF
 
 
 @step("flights.mode", "vcpus.old_table", "vcpus.old_partial")
 def defer(m: Machine, v: VcpuId, k: FlightId) -> None:
     """Hand a reference to the vCPU as the table to finish before anything else (old_guest_table)."""
     flight, vcpu = m.flights[k], m.vcpus[v]
-    require("the vCPU has no old table", vcpu.old_table == NO_FRAME, Errno.EAGAIN)
-    require(
-        "the flight holds a reference", (flight.mode == Mode.HELD) | (flight.mode == Mode.REF), Errno.EAGAIN
-    )
-    m.ghost.move(
-        flight.frame, holders.flight(k), holders.old(v), typed=flight.mode == Mode.HELD, general=True
-    )
+    require("the vCPU has no old table", vcpu.old_table == NO_FRAME, EAGAIN)
+    require("the flight holds a reference", (flight.mode == HELD) | (flight.mode == REF), EAGAIN)
+    m.ghost.move(flight.frame, holders.flight(k), holders.old(v), typed=flight.mode == HELD, general=True)
     vcpu.old_table = flight.frame
-    vcpu.old_partial = flight.mode == Mode.REF
-    flight.mode = Mode.IDLE
+    vcpu.old_partial = flight.mode == REF
+    flight.mode = IDLE
 
 
 @step("flights.mode", "flights.frame", "vcpus.old_table", "vcpus.old_partial", "frames.partial")
 def take_old(m: Machine, v: VcpuId, k: FlightId) -> None:
     """Take the vCPU's old table back in flight, to release it (put_old_guest_table)."""
     flight, vcpu = m.flights[k], m.vcpus[v]
-    require("the vCPU has an old table", vcpu.old_table != NO_FRAME, Errno.EAGAIN)
-    require("flight is idle", flight.mode == Mode.IDLE, Errno.EAGAIN)
+    require("the vCPU has an old table", vcpu.old_table != NO_FRAME, EAGAIN)
+    require("flight is idle", flight.mode == IDLE, EAGAIN)
     f = vcpu.old_table
     m.ghost.move(f, holders.old(v), holders.flight(k), typed=Not(vcpu.old_partial), general=True)
     flight.frame = f
     if vcpu.old_partial:
         _take_over_demotion(m, k, flight)
     else:
-        flight.mode = Mode.HELD
+        flight.mode = HELD
     vcpu.old_table = NO_FRAME
     vcpu.old_partial = False
 
@@ -148,9 +144,9 @@ def _take_over_demotion(m: Machine, k: FlightId, flight: Flight) -> None:
         m.ghost.move(
             flight.frame, holders.partial(flight.frame), holders.flight(k), typed=True, general=False
         )
-        flight.mode = Mode.DEVALIDATING
+        flight.mode = DEVALIDATING
     else:
-        flight.mode = Mode.REF
+        flight.mode = REF
 
 
 @step("flights.mode", "entries.target", "frames.partial_entry")
@@ -159,19 +155,19 @@ def keep_in_entry(m: Machine, k: FlightId, kc: FlightId, slot: int) -> None:
     flight, child = m.flights[k], m.flights[kc]
     require(
         "the table is being worked on",
-        (flight.mode == Mode.VALIDATING) | (flight.mode == Mode.DEVALIDATING),
-        Errno.EAGAIN,
+        (flight.mode == VALIDATING) | (flight.mode == DEVALIDATING),
+        EAGAIN,
     )
     frame = m.frames[flight.frame]
-    require("the slot is the next one", (frame.next_slot == slot) & (slot < SLOTS), Errno.EAGAIN)
-    require("the slot has no child yet", Not(frame.partial_entry), Errno.EAGAIN)
-    require("the child is held by a general reference", child.mode == Mode.REF, Errno.EAGAIN)
+    require("the slot is the next one", (frame.next_slot == slot) & (slot < SLOTS), EAGAIN)
+    require("the slot has no child yet", Not(frame.partial_entry), EAGAIN)
+    require("the child is held by a general reference", child.mode == REF, EAGAIN)
     m.ghost.move(
         child.frame, holders.flight(kc), holders.entry(flight.frame, slot), typed=False, general=True
     )
     m.entries[flight.frame, slot].target = child.frame
     frame.partial_entry = True
-    child.mode = Mode.IDLE
+    child.mode = IDLE
 
 
 @step("flights.mode", "flights.frame", "frames.partial_entry", "frames.partial")
@@ -180,17 +176,17 @@ def take_from_entry(m: Machine, k: FlightId, kc: FlightId, slot: int, *, demote:
     flight, child = m.flights[k], m.flights[kc]
     require(
         "the table is being worked on",
-        (flight.mode == Mode.VALIDATING) | (flight.mode == Mode.DEVALIDATING),
-        Errno.EAGAIN,
+        (flight.mode == VALIDATING) | (flight.mode == DEVALIDATING),
+        EAGAIN,
     )
     frame = m.frames[flight.frame]
-    require("the slot is the next one", (frame.next_slot == slot) & frame.partial_entry, Errno.EAGAIN)
-    require("flight is idle", child.mode == Mode.IDLE, Errno.EAGAIN)
+    require("the slot is the next one", (frame.next_slot == slot) & frame.partial_entry, EAGAIN)
+    require("flight is idle", child.mode == IDLE, EAGAIN)
     target = m.entries[flight.frame, slot].target
     m.ghost.move(target, holders.entry(flight.frame, slot), holders.flight(kc), typed=False, general=True)
     frame.partial_entry = False
     child.frame = target
-    child.mode = Mode.REF
+    child.mode = REF
     if demote:
         _take_over_demotion(m, kc, child)
 
@@ -198,22 +194,22 @@ def take_from_entry(m: Machine, k: FlightId, kc: FlightId, slot: int, *, demote:
 @step("flights.mode", "frames.type_count", "frames.next_slot", "frames.partial_ref", *FREEING)
 def finish_devalidation(m: Machine, k: FlightId) -> None:
     """End a demotion: the type count is zero, the type stays."""
-    flight, frame = _working(m, k, Mode.DEVALIDATING)
-    require("no slot is left", Not(frame.partial_entry), Errno.EAGAIN)
-    require("nothing is linked", none_present(m, flight.frame, 0, frame.next_slot), Errno.EAGAIN)
+    flight, frame = _working(m, k, DEVALIDATING)
+    require("no slot is left", Not(frame.partial_entry), EAGAIN)
+    require("nothing is linked", none_present(m, flight.frame, 0, frame.next_slot), EAGAIN)
     m.ghost.drop(flight.frame, holders.flight(k), typed=True, general=False)
     frame.type_count = 0
     frame.next_slot = 0
     frame.stamp = m.world[0].clock
-    flight.mode = Mode.REF
+    flight.mode = REF
     _drop_partial_ref(m, flight.frame, frame)
 
 
 @step("frames.next_slot")
 def unwind(m: Machine, k: FlightId) -> None:
     """Go back to the first slot of a validation of which nothing is linked any more."""
-    flight, frame = _working(m, k, Mode.VALIDATING)
-    require("nothing is linked", none_present(m, flight.frame, 0, frame.next_slot), Errno.EAGAIN)
+    flight, frame = _working(m, k, VALIDATING)
+    require("nothing is linked", none_present(m, flight.frame, 0, frame.next_slot), EAGAIN)
     frame.next_slot = 0
 
 
@@ -221,12 +217,12 @@ def unwind(m: Machine, k: FlightId) -> None:
 def take_old_child(m: Machine, v: VcpuId, k: FlightId, kc: FlightId, slot: int) -> None:
     """Leave the vCPU's old table, a child whose promotion failed, with the slot of its parent."""
     flight, vcpu, child = m.flights[k], m.vcpus[v], m.flights[kc]
-    require("the table is being validated", flight.mode == Mode.VALIDATING, Errno.EAGAIN)
+    require("the table is being validated", flight.mode == VALIDATING, EAGAIN)
     frame = m.frames[flight.frame]
-    require("the slot is the next one", (frame.next_slot == slot) & (slot < SLOTS), Errno.EAGAIN)
-    require("the slot has no child yet", Not(frame.partial_entry), Errno.EAGAIN)
-    require("the child's flight is idle", child.mode == Mode.IDLE, Errno.EAGAIN)
-    require("the vCPU has a partial old table", (vcpu.old_table != NO_FRAME) & vcpu.old_partial, Errno.EAGAIN)
+    require("the slot is the next one", (frame.next_slot == slot) & (slot < SLOTS), EAGAIN)
+    require("the slot has no child yet", Not(frame.partial_entry), EAGAIN)
+    require("the child's flight is idle", child.mode == IDLE, EAGAIN)
+    require("the vCPU has a partial old table", (vcpu.old_table != NO_FRAME) & vcpu.old_partial, EAGAIN)
     m.ghost.move(vcpu.old_table, holders.old(v), holders.entry(flight.frame, slot), typed=False, general=True)
     m.entries[flight.frame, slot].target = vcpu.old_table
     frame.partial_entry = True
