@@ -13,6 +13,11 @@ from xenspec.table import XEN_END_SLOT, XEN_FIRST_SLOT
 from xenspec.vocabulary import (
     DOMID_FIRST_RESERVED,
     DOMID_INVALID,
+    L1,
+    L4,
+    NO_TYPE,
+    SEG,
+    WRITABLE,
     EntryId,
     GdtPage,
     LdtPage,
@@ -34,7 +39,7 @@ def _holds(e: EntryRow) -> bool:
 
 def is_table(kind: PageType) -> bool:
     """Return whether a type is one of the page-table types."""
-    return (kind >= PageType.L1) & (kind <= PageType.L4)
+    return (kind >= L1) & (kind <= L4)
 
 
 def current(s: MemoryState, k: TlbKey) -> bool:
@@ -52,7 +57,7 @@ def writable_entry_targets_writable_frame(s: MemoryState, e: EntryId) -> bool:
     row = s.entries[e]
     return implies(
         _holds(row) & (row.linked_as == 1) & row.writable,
-        lambda: s.frames[row.target].type == PageType.WRITABLE,
+        lambda: s.frames[row.target].type == WRITABLE,
     )
 
 
@@ -157,7 +162,7 @@ def no_entry_is_linked_in_xens_slots(s: MemoryState, e: EntryId) -> bool:
     """The slots of a top-level table that belong to Xen hold no entry of the guest."""
     row = s.entries[e]
     return implies(
-        row.linked & (row.linked_as == s.pte.levels) & (row.linked_as == PageType.L4),
+        row.linked & (row.linked_as == s.pte.levels) & (row.linked_as == L4),
         lambda: (e[1] < XEN_FIRST_SLOT) | (e[1] >= XEN_END_SLOT),
     )
 
@@ -169,14 +174,14 @@ def no_entry_is_linked_in_xens_slots(s: MemoryState, e: EntryId) -> bool:
 def frame_in_use_has_a_type(s: MemoryState, f: Mfn) -> bool:
     """A frame that is held as something has a type."""
     frame = s.frames[f]
-    return implies(frame.type_count > 0, lambda: frame.type != PageType.NONE)
+    return implies(frame.type_count > 0, lambda: frame.type != NO_TYPE)
 
 
 @invariant(property=5)
 def validated_frame_has_a_type(s: MemoryState, f: Mfn) -> bool:
     """A frame whose contents are known to fit its type has one."""
     frame = s.frames[f]
-    return implies(frame.validated, lambda: frame.type != PageType.NONE)
+    return implies(frame.validated, lambda: frame.type != NO_TYPE)
 
 
 @invariant(property=5)
@@ -199,7 +204,7 @@ def _unused(frame: FrameRow) -> bool:
         & Not(frame.allocated)
         & Not(frame.validated)
         & Not(frame.pinned)
-        & (frame.type == PageType.NONE)
+        & (frame.type == NO_TYPE)
     )
 
 
@@ -244,7 +249,7 @@ def user_base_is_a_top_level_table(s: MemoryState, v: VcpuId) -> bool:
 def _is_descriptors(s: MemoryState, f: Mfn, v: VcpuId) -> bool:
     """The frame is a validated page of descriptors of the vCPU's domain."""
     frame = s.frames[f]
-    return (frame.type == PageType.SEG) & frame.validated & (frame.owner == s.vcpus[v].domain)
+    return (frame.type == SEG) & frame.validated & (frame.owner == s.vcpus[v].domain)
 
 
 @invariant(property=9)
@@ -264,7 +269,7 @@ def harmful_word_is_in_no_descriptor_page(s: MemoryState, w: WordId) -> bool:
     """A word that would be a harmful descriptor is in no validated descriptor page."""
     return implies(
         Not(s.segments.harmless(s.words[w])),
-        lambda: (s.frames[w[0]].type != PageType.SEG) | Not(s.frames[w[0]].validated),
+        lambda: (s.frames[w[0]].type != SEG) | Not(s.frames[w[0]].validated),
     )
 
 
@@ -277,7 +282,7 @@ def cached_writable_translation_reaches_no_table(s: MemoryState, k: TlbKey) -> b
     x = s.tlb[k]
     return implies(
         current(s, k) & x.writable,
-        lambda: (s.frames[x.frame].type == PageType.WRITABLE) | Not(s.frames[x.frame].validated),
+        lambda: (s.frames[x.frame].type == WRITABLE) | Not(s.frames[x.frame].validated),
     )
 
 
