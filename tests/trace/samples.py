@@ -1,4 +1,4 @@
-"""What the tests of the readers share: the bundled files, one line of each kind, small recordings made of them."""
+"""What the tests of the readers share: the bundled files, one line of each kind, small recordings."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def boot() -> tuple[Line, ...]:
 
 @cache
 def one_of_each() -> dict[str, str]:
-    """Give the shortest line of each kind (op, type of arguments, outcome, events) in the bundled recordings."""
+    """Give the shortest line of each kind: by op, type of arguments, outcome and events."""
     found: dict[str, str] = {}
     for path in (BOOT, EXCERPT):
         texts = plain_lines(path)

@@ -8,6 +8,9 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 import pytest
+
+from tests.trace import samples
+from tests.trace.samples import BOOT, EXCERPT, boot, calls, edited, hypercall, recording, without
 from xenproofs.judge.trace import (
     Hypercall,
     PortPending,
@@ -18,9 +21,6 @@ from xenproofs.judge.trace import (
     write_recording,
 )
 from xenspec.errors import BadInput
-
-from tests.trace import samples
-from tests.trace.samples import BOOT, EXCERPT, boot, calls, edited, hypercall, recording, without
 
 if TYPE_CHECKING:
     from pathlib import Path

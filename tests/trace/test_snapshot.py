@@ -7,13 +7,13 @@ from collections import Counter
 from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
+
+from tests.trace import samples
+from tests.trace.samples import CHECKPOINT, START
 from xenproofs.judge.trace import COMPARED, PageInfo, decode_page_info, decode_type_info, read_snapshot
 from xenproofs.judge.trace.pageinfo import encode_count_info, encode_type_info
 from xenspec.errors import BadInput
 from xenspec.vocabulary import PageType
-
-from tests.trace import samples
-from tests.trace.samples import CHECKPOINT, START
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,12 @@ def small() -> Document:
         "m2p_runs": [[100, 0, 4]],
         "p2m_runs": [[0, 100, 4]],
         "tables": {
-            "100": {"level": 4, "type_info": PINNED_L4, "count_info": ALLOCATED_3, "entries": [[0, 7], [5, 9]]},
+            "100": {
+                "level": 4,
+                "type_info": PINNED_L4,
+                "count_info": ALLOCATED_3,
+                "entries": [[0, 7], [5, 9]],
+            },
             "101": {"level": 1, "type_info": VALIDATED_L1, "count_info": ALLOCATED_3, "entries": []},
         },
         "page_info_runs": [

@@ -48,7 +48,7 @@ class EvtWriteOp(CaseOp, frozen=True, tag="evt_write", omit_defaults=True):
     """The guest writes its own shared_info."""
 
     cmd: Literal["set_mask", "clr_mask", "set_pending", "clr_pending", "clr_sel", "clr_upcall"]
-    port: Operand = 0
+    port: Operand
     vcpu: U16 = 0
 
 
