@@ -278,12 +278,20 @@ def harmful_word_is_in_no_descriptor_page(s: MemoryState, w: WordId) -> bool:
 
 @invariant(property=(1, 8), advisories=(241, 401, 299))
 def cached_writable_translation_reaches_no_table(s: MemoryState, k: TlbKey) -> bool:
-    """No processor can still write a frame that is a validated page table or descriptor page."""
+    """No processor writes a validated page table or descriptor page, the control domain apart."""
     x = s.tlb[k]
     return implies(
         current(s, k) & x.writable,
-        lambda: (s.frames[x.frame].type == WRITABLE) | Not(s.frames[x.frame].validated),
+        lambda: either(
+            (s.frames[x.frame].type == WRITABLE) | Not(s.frames[x.frame].validated),
+            lambda: by_control(s, x),
+        ),
     )
+
+
+def by_control(s: MemoryState, x: TranslationRow) -> bool:
+    """Return whether a translation leads the control domain to another's frame, which Xen leaves to it."""
+    return (s.frames[x.frame].owner != x.domain) & s.domains[x.domain].privileged
 
 
 @invariant(property=(2, 3, 8), advisories=(217,), awaits="grants")

@@ -1,0 +1,116 @@
+"""Why a stale translation does no harm: invariants over cached translations, flush clocks and dirty CPUs.
+
+A translation is *current* if it is valid and its CPU was not flushed since it was filled. It may outlive the
+entry that it came from; what it leads to may then lose its references and change its type. That is safe
+because the flush of a type change visits every CPU that may hold one: a CPU is skipped only if it was flushed
+after the frame's last use (`flushed_at > stamp`), or never ran a domain that could have cached it (`dirty`).
+The control domain's translations of others' frames are left to it, as by Xen.
+"""
+
+from typing import Protocol
+
+from xenmodel.domains.rows import DirtyCpu, Globals, PhysicalCpu
+from xenmodel.hardware.rows import TlbEntry
+from xenmodel.views import DomainView, FrameView, VcpuView
+from xenspec.invariant import Kind, Registry
+from xenspec.logic import either, implies
+from xenspec.table import ReadTable
+from xenspec.vocabulary import WRITABLE, Cpu, TlbKey
+
+
+class State(Protocol):
+    """The state that the invariants of this module read."""
+
+    @property
+    def frames(self) -> ReadTable[int, FrameView]: ...  # noqa: D102 - named by its table
+    @property
+    def domains(self) -> ReadTable[int, DomainView]: ...  # noqa: D102
+    @property
+    def vcpus(self) -> ReadTable[tuple[int, int], VcpuView]: ...  # noqa: D102
+    @property
+    def cpus(self) -> ReadTable[int, PhysicalCpu]: ...  # noqa: D102
+    @property
+    def dirty(self) -> ReadTable[tuple[int, int], DirtyCpu]: ...  # noqa: D102
+    @property
+    def tlb(self) -> ReadTable[tuple[int, int], TlbEntry]: ...  # noqa: D102
+    @property
+    def world(self) -> ReadTable[int, Globals]: ...  # noqa: D102
+    @property
+    def cpu_count(self) -> int: ...  # noqa: D102
+
+
+REPRESENTATION: Registry[State] = Registry("tlb", Kind.REPRESENTATION)
+invariant = REPRESENTATION.invariant
+
+
+def _current(s: State, k: TlbKey) -> bool:
+    """The translation is valid and its CPU was not flushed since."""
+    x = s.tlb[k]
+    return x.valid & (x.epoch == s.cpus[k[0]].epoch)
+
+
+def _by_control(s: State, x: TlbEntry) -> bool:
+    """The translation leads the control domain to another's frame."""
+    return (s.frames[x.frame].owner != x.domain) & s.domains[x.domain].privileged
+
+
+@invariant(property=8)
+def cached_on_a_cpu_that_exists(s: State, k: TlbKey) -> bool:
+    """Only the machine's own CPUs cache translations, none of them in an epoch to come."""
+    return implies(
+        s.tlb[k].valid,
+        lambda: (k[0] >= 0) & (k[0] < s.cpu_count) & (s.tlb[k].epoch <= s.cpus[k[0]].epoch),
+    )
+
+
+@invariant(property=(1, 8), advisories=(241, 401))
+def cached_writable_targets_writable_or_is_to_be_flushed(s: State, k: TlbKey) -> bool:
+    """What a CPU can write is writable memory, or free, or about to be flushed from this CPU."""
+    x = s.tlb[k]
+    frame = s.frames[x.frame]
+    return implies(
+        _current(s, k) & x.writable,
+        lambda: either(
+            (frame.type == WRITABLE) | (frame.ref_count == 0) | (frame.flushing & (k[0] >= frame.cursor)),
+            lambda: _by_control(s, x),
+        ),
+    )
+
+
+@invariant(property=8, advisories=(241,))
+def cached_writable_out_of_use_is_stamped(s: State, k: TlbKey) -> bool:
+    """What a CPU can write although it is no writable memory in use was in use after the CPU's last flush."""
+    x = s.tlb[k]
+    frame = s.frames[x.frame]
+    return implies(
+        _current(s, k) & x.writable & ((frame.type != WRITABLE) | (frame.type_count == 0)),
+        lambda: either(frame.stamp >= s.cpus[k[0]].flushed_at, lambda: _by_control(s, x)),
+    )
+
+
+@invariant(property=(7, 8), advisories=(217, 241))
+def cached_free_frame_is_stamped(s: State, k: TlbKey) -> bool:
+    """What a CPU still reaches although it is free was freed after the CPU's last flush."""
+    frame = s.frames[s.tlb[k].frame]
+    return implies(
+        _current(s, k) & (frame.ref_count == 0),
+        lambda: frame.stamp >= s.cpus[k[0]].flushed_at,
+    )
+
+
+@invariant(property=8, advisories=(217,))
+def cached_domain_is_dirty(s: State, k: TlbKey) -> bool:
+    """A CPU that caches a translation of a domain counts among the domain's dirty CPUs."""
+    return implies(_current(s, k), lambda: s.dirty[s.tlb[k].domain, k[0]].dirty)
+
+
+@invariant(property=8)
+def running_domain_is_dirty(s: State, c: Cpu) -> bool:
+    """A CPU counts among the dirty CPUs of the domain that it runs."""
+    return implies((c >= 0) & (c < s.cpu_count), lambda: s.dirty[s.vcpus[s.cpus[c].current].domain, c].dirty)
+
+
+@invariant(property=8, advisories=(241,))
+def flush_is_not_in_the_future(s: State, c: Cpu) -> bool:
+    """No CPU's last flush is later than the flush clock."""
+    return s.cpus[c].flushed_at <= s.world[0].clock

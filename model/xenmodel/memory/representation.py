@@ -1,0 +1,348 @@
+"""How this model keeps its books of frames, entries and flights: invariants over the concrete rows.
+
+The counts of a frame are the number of its holders (ghost state, see xenmodel.memory.books); who these are is
+the matter of xenmodel.memory.holding.
+
+The states between the steps of a promotion or demotion are told apart by four fields. FLUSHING: `flushing`,
+type set, nothing validated. At work: neither `validated` nor `flushing` nor `partial`, entries below
+`next_slot` linked, one typed holder in flight. Partial: the same, held by itself. Validated: at rest.
+"""
+
+from xenmodel.memory.books import REPRESENTATION, State, is_table
+from xenmodel.memory.rows import (
+    DEVALIDATING,
+    FLUSHING,
+    HELD,
+    IDLE,
+    NO_FRAME,
+    REF_LIMIT,
+    TYPE_LIMIT,
+    VALIDATING,
+)
+from xenspec.logic import Not, conj, implies, ite
+from xenspec.table import XEN_END_SLOT, XEN_FIRST_SLOT
+from xenspec.vocabulary import (
+    L1,
+    L4,
+    SEG,
+    SHARED,
+    SLOTS,
+    WRITABLE,
+    EntryId,
+    EoiFrameId,
+    EventFrameId,
+    FlightId,
+    Mfn,
+    VcpuId,
+    WordId,
+)
+
+invariant = REPRESENTATION.invariant
+
+
+# --- Counts -------------------------------------------------------------------------------------------------
+
+
+@invariant(property=6, advisories=(58, 113, 299))
+def type_count_is_the_number_of_typed_holders(s: State, f: Mfn) -> bool:
+    """A frame's type count is the number of those who hold it as what it is."""
+    return s.frames[f].type_count == s.counts[f].typed
+
+
+@invariant(property=6, advisories=(58, 113, 299))
+def ref_count_is_the_number_of_holders(s: State, f: Mfn) -> bool:
+    """A frame's general count is the number of those who hold it."""
+    return s.frames[f].ref_count == s.counts[f].general
+
+
+@invariant(property=6)
+def counts_stay_in_their_width(s: State, f: Mfn) -> bool:
+    """Neither count is negative or outgrows its field; a partial table may take the reserved reference."""
+    frame = s.frames[f]
+    return (
+        (frame.type_count >= 0)
+        & (frame.type_count <= TYPE_LIMIT)
+        & (frame.ref_count >= 0)
+        & (frame.ref_count <= REF_LIMIT + ite(frame.partial_ref, 1, 0))
+    )
+
+
+@invariant(property=(4, 6), advisories=(240, 309))
+def linear_counter_tells_own_entries_from_uses(s: State, f: Mfn) -> bool:
+    """A table's linear counter is its own linear entries less the uses of it, and it has not both."""
+    counts = s.counts[f]
+    return (
+        (s.frames[f].linear == counts.own - counts.uses)
+        & (counts.own >= 0)
+        & (counts.uses >= 0)
+        & ((counts.own == 0) | (counts.uses == 0))
+    )
+
+
+# --- Frames -------------------------------------------------------------------------------------------------
+
+
+@invariant(property=5, advisories=(299,))
+def validated_frame_is_at_rest(s: State, f: Mfn) -> bool:
+    """A validated frame is not being flushed, is not partial and keeps nothing of the work on it."""
+    frame = s.frames[f]
+    return implies(
+        frame.validated,
+        lambda: Not(frame.flushing) & Not(frame.partial) & Not(frame.partial_ref) & Not(frame.partial_entry),
+    )
+
+
+@invariant(property=5, advisories=(299,))
+def validated_table_has_every_slot(s: State, f: Mfn) -> bool:
+    """A validated page table has been looked at up to its last slot."""
+    frame = s.frames[f]
+    return implies(frame.validated & is_table(frame.type), lambda: frame.next_slot == SLOTS)
+
+
+@invariant(property=5)
+def writable_frame_in_use_is_validated(s: State, f: Mfn) -> bool:
+    """A frame held as writable or shared memory is validated, once the flush of its change is over."""
+    frame = s.frames[f]
+    return implies(
+        ((frame.type == WRITABLE) | (frame.type == SHARED)) & (frame.type_count > 0) & Not(frame.flushing),
+        lambda: frame.validated,
+    )
+
+
+@invariant(property=(5, 8), advisories=(401,))
+def flushing_frame_has_one_holder_and_no_use(s: State, f: Mfn) -> bool:
+    """A frame whose change of type is being flushed is held once, and has its place among the CPUs."""
+    frame = s.frames[f]
+    return implies(
+        frame.flushing,
+        lambda: (
+            (frame.type_count == 1)
+            & Not(frame.partial)
+            & Not(frame.pinned)
+            & (frame.cursor >= 0)
+            & (frame.cursor <= s.cpu_count)
+        ),
+    )
+
+
+@invariant(property=5, advisories=(299, 401))
+def unvalidated_frame_has_one_holder(s: State, f: Mfn) -> bool:
+    """A frame that is held and not validated has one typed holder: who is at work on it, or itself."""
+    frame = s.frames[f]
+    return implies((frame.type_count > 0) & Not(frame.validated), lambda: frame.type_count == 1)
+
+
+@invariant(property=5, advisories=(299,))
+def partial_frame_is_a_table_that_holds_itself(s: State, f: Mfn) -> bool:
+    """A partial frame is an unfinished page table with both references of its own."""
+    frame = s.frames[f]
+    return implies(
+        frame.partial,
+        lambda: is_table(frame.type) & (frame.type_count == 1) & Not(frame.flushing) & frame.partial_ref,
+    )
+
+
+@invariant(property=6, advisories=(299,))
+def partial_reference_is_of_an_unfinished_table(s: State, f: Mfn) -> bool:
+    """The general reference of a partial table lasts no longer than the work on it."""
+    frame = s.frames[f]
+    return implies(
+        frame.partial_ref,
+        lambda: is_table(frame.type) & (frame.type_count == 1) & Not(frame.flushing),
+    )
+
+
+@invariant(property=(5, 6), advisories=(299,))
+def partial_entry_is_the_next_of_an_unfinished_table(s: State, f: Mfn) -> bool:
+    """A partial child waits at the slot where the work on its parent goes on."""
+    frame = s.frames[f]
+    return implies(
+        frame.partial_entry,
+        lambda: (
+            is_table(frame.type) & (frame.type > L1) & (frame.type_count == 1) & (frame.next_slot < SLOTS)
+        ),
+    )
+
+
+@invariant(property=5)
+def next_slot_is_a_slot_or_the_end(s: State, f: Mfn) -> bool:
+    """The next slot to look at is one of the frame, or its end."""
+    frame = s.frames[f]
+    return (frame.next_slot >= 0) & (frame.next_slot <= SLOTS)
+
+
+@invariant(property=5)
+def table_out_of_use_has_nothing_linked(s: State, f: Mfn) -> bool:
+    """A frame that was last a page table, and is held as nothing, has no slot linked."""
+    frame = s.frames[f]
+    return implies(
+        is_table(frame.type) & (frame.type_count == 0),
+        lambda: (frame.next_slot == 0) & Not(frame.validated),
+    )
+
+
+@invariant(property=7)
+def free_frame_keeps_nothing(s: State, f: Mfn) -> bool:
+    """A frame that nobody holds is in no state of work and counts nothing."""
+    frame = s.frames[f]
+    return implies(
+        frame.ref_count == 0,
+        lambda: (
+            Not(frame.partial)
+            & Not(frame.partial_ref)
+            & Not(frame.partial_entry)
+            & Not(frame.flushing)
+            & (frame.linear == 0)
+            & Not(frame.noncoherent)
+        ),
+    )
+
+
+@invariant(property=5, advisories=(402,))
+def noncoherent_frame_is_writable(s: State, f: Mfn) -> bool:
+    """Only writable memory is marked as mapped write-combining, or what is just ceasing to be it."""
+    frame = s.frames[f]
+    return implies(frame.noncoherent, lambda: (frame.type == WRITABLE) | frame.flushing)
+
+
+# --- Entries ------------------------------------------------------------------------------------------------
+
+
+@invariant(property=5, advisories=(299,))
+def linked_slot_is_below_next_slot(s: State, e: EntryId) -> bool:
+    """An entry is linked only in the part of its table that has been looked at."""
+    return implies(
+        s.entries[e].linked,
+        lambda: (e[1] >= 0) & (e[1] < s.frames[e[0]].next_slot) & Not(s.frames[e[0]].flushing),
+    )
+
+
+@invariant(property=(1, 4), advisories=(148, 182))
+def linked_entry_agrees_with_its_word(s: State, e: EntryId) -> bool:
+    """The row of a linked entry says what the processor reads: present, the target, the permission."""
+    row = s.entries[e]
+    return implies(
+        row.linked,
+        lambda: (
+            s.pte.present(s.words[e])
+            & (s.pte.target(s.words[e]) == row.target)
+            & (s.pte.writable(s.words[e]) == row.writable)
+        ),
+    )
+
+
+@invariant(property=5, advisories=(299,))
+def present_slot_below_next_slot_is_linked(s: State, e: EntryId) -> bool:
+    """What the processor would use in the validated part of a table is linked, Xen's own slots apart."""
+    return implies(
+        s.pte.present(s.words[e]) & Not(s.entries[e].linked),
+        lambda: (
+            (e[1] >= s.frames[e[0]].next_slot)
+            | Not(is_table(s.frames[e[0]].type))
+            | s.frames[e[0]].flushing
+            | _is_xens(s, e[0], e[1])
+        ),
+    )
+
+
+def _is_xens(s: State, f: int, slot: int) -> bool:
+    """The slot belongs to Xen if the frame is a top-level table."""
+    return (s.frames[f].type == L4) & (slot >= XEN_FIRST_SLOT) & (slot < XEN_END_SLOT)
+
+
+@invariant(property=4, advisories=(240,))
+def linear_entry_is_counted_at_both_ends(s: State, e: EntryId) -> bool:
+    """A linear entry is linked; its table counts it as its own, its target as a use, so that none is both."""
+    row = s.entries[e]
+    return implies(
+        row.linear,
+        lambda: row.linked & (s.frames[e[0]].linear > 0) & (s.frames[row.target].linear < 0),
+    )
+
+
+@invariant(property=10)
+def xens_slots_hold_what_xen_wrote(s: State, w: WordId) -> bool:
+    """The slots of a validated top-level table that belong to Xen hold Xen's words."""
+    return implies(
+        (w[1] >= XEN_FIRST_SLOT) & (w[1] < XEN_END_SLOT) & Not(s.xens.written(w[0], w[1], s.words[w])),
+        lambda: (s.frames[w[0]].type != L4) | Not(s.frames[w[0]].validated),
+    )
+
+
+@invariant(property=9)
+def unstored_descriptor_is_in_no_descriptor_page(s: State, w: WordId) -> bool:
+    """A word that Xen would refuse as a descriptor, or change, is in no validated descriptor page."""
+    return implies(
+        Not(_is_stored_form(s, w)),
+        lambda: (s.frames[w[0]].type != SEG) | Not(s.frames[w[0]].validated),
+    )
+
+
+def _is_stored_form(s: State, w: WordId) -> bool:
+    """The word is a descriptor that Xen accepts, in the form in which it stores it."""
+    return s.descriptors.accepted(s.words[w]) & (s.descriptors.stored(s.words[w]) == s.words[w])
+
+
+# --- Flights and virtual CPUs -------------------------------------------------------------------------------
+
+
+@invariant(property=(5, 6), advisories=(299, 401))
+def flight_finds_its_frame_as_it_left_it(s: State, k: FlightId) -> bool:
+    """What an in-flight reference is doing is what its frame is in: flushed, worked on, or validated."""
+    flight = s.flights[k]
+    frame = s.frames[flight.frame]
+    return conj(
+        implies(flight.mode == FLUSHING, lambda: frame.flushing & (frame.type_count == 1)),
+        implies(
+            (flight.mode == VALIDATING) | (flight.mode == DEVALIDATING),
+            lambda: Not(frame.flushing) & Not(frame.validated) & Not(frame.partial) & (frame.type_count == 1),
+        ),
+        implies(
+            flight.mode == VALIDATING,
+            lambda: is_table(frame.type) | (frame.type == SEG),
+        ),
+        implies(flight.mode == DEVALIDATING, lambda: is_table(frame.type)),
+        implies(flight.mode == HELD, lambda: frame.validated & (frame.type_count > 0)),
+    )
+
+
+@invariant(property=7)
+def flight_is_of_a_live_frame(s: State, k: FlightId) -> bool:
+    """A frame with a reference in flight is not free."""
+    return implies(s.flights[k].mode != IDLE, lambda: s.frames[s.flights[k].frame].ref_count > 0)
+
+
+@invariant(property=(5, 6), advisories=(58,))
+def old_table_is_held_or_partial(s: State, v: VcpuId) -> bool:
+    """A vCPU's old table is validated and held, or partial with a reference left to drop."""
+    vcpu = s.vcpus[v]
+    return conj(
+        implies(
+            (vcpu.old_table != NO_FRAME) & Not(vcpu.old_partial),
+            lambda: s.frames[vcpu.old_table].validated,
+        ),
+        implies(vcpu.old_partial, lambda: vcpu.old_table != NO_FRAME),
+    )
+
+
+def _is_writable(s: State, f: Mfn) -> bool:
+    """The frame is writable memory in use."""
+    return (s.frames[f].type == WRITABLE) & s.frames[f].validated
+
+
+@invariant(property=(1, 6))
+def vcpu_info_is_writable_memory(s: State, v: VcpuId) -> bool:
+    """The page that a vCPU's information is written to is writable memory."""
+    return implies(s.vcpus[v].info_frame != NO_FRAME, lambda: _is_writable(s, s.vcpus[v].info_frame))
+
+
+@invariant(property=(1, 6))
+def event_frame_is_writable_memory(s: State, p: EventFrameId) -> bool:
+    """A page that Xen writes events to is writable memory."""
+    return implies(s.event_frames[p].frame != NO_FRAME, lambda: _is_writable(s, s.event_frames[p].frame))
+
+
+@invariant(property=(1, 6))
+def eoi_frame_is_writable_memory(s: State, p: EoiFrameId) -> bool:
+    """The page that Xen marks interrupts in is writable memory."""
+    return implies(s.eoi_frames[p].frame != NO_FRAME, lambda: _is_writable(s, s.eoi_frames[p].frame))
