@@ -55,6 +55,10 @@ class PlainTable(dict[K, R], Generic[K, R]):
         row = self[key] = self._default(key)
         return row
 
+    def fresh(self, key: K) -> R:
+        """Return the row that an absent key would get, without making it."""
+        return self._default(key)
+
     def rows(self) -> ItemsView[K, R]:
         """Return the rows that exist so far, by key."""
         return self.items()
