@@ -1,0 +1,92 @@
+"""What counts as agreeing: each field of an answer, and exactly the pages that changed.
+
+Xen's own slots of a top-level table hold Xen's frame numbers: there the flags are compared, and that the
+model shows Xen's placeholder. A handle's number depends on history: that one was given is compared.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from xenmodel.abi import pte
+from xenproofs.judge.oracle.names import Shown
+from xenproofs.judge.oracle.pages import Seen
+from xenproofs.judge.oracle.start import XEN_TABLES
+from xenproofs.judge.trace.cases import Answer
+from xenproofs.judge.trace.naming import EntryRef, NamedEntry
+
+FLAG_BITS = 0xFFF | 0xFFF << 52
+
+
+@dataclass(slots=True)
+class Got:
+    """What the model answered; None for what an operation does not give."""
+
+    rc: int
+    done: int | None = None
+    val: Shown | None = None
+    fault: tuple[int, int] | None = None
+    """Vector and error code."""
+    cr2off: int | None = None
+    new: int | None = None
+    st: dict[str, Seen] = field(default_factory=dict[str, Seen])
+
+
+def expected_pages(answer: Answer) -> dict[str, Seen]:
+    """Return the pages that changed in real Xen."""
+    return {
+        name: (state.type, state.type_count, state.type_flags, state.ref_count, state.ref_flags)
+        for name, state in answer.st.items()
+    }
+
+
+def differences(answer: Answer, got: Got) -> list[str]:
+    """Return the names of the fields in which the model's answer differs from real Xen's."""
+    found: list[str] = []
+    if answer.rc != got.rc:
+        found.append("rc")
+    if answer.done != got.done:
+        found.append("done")
+    value = _shown_value(answer.val)
+    if value != got.val and not _same_xen_slot(value, got.val):
+        found.append("val")
+    if (None if answer.fault is None else (answer.fault.vec, answer.fault.err)) != got.fault:
+        found.append("fault")
+    if answer.cr2off != got.cr2off:
+        found.append("cr2off")
+    if answer.new != got.new:
+        found.append("new")
+    if expected_pages(answer) != got.st:
+        found.append("st")
+    return found
+
+
+def _shown_value(value: EntryRef | None) -> Shown | None:
+    return (value.frame, value.flags) if isinstance(value, NamedEntry) else value
+
+
+def _same_xen_slot(expected: Shown | None, got: Shown | None) -> bool:
+    """Return whether both are what Xen writes into its own slots: equal flags, a frame without a name."""
+    if not isinstance(expected, int) or not isinstance(got, int):
+        return False
+    return pte.target(got) == XEN_TABLES and (expected ^ got) & FLAG_BITS == 0
+
+
+def shown_answer(answer: Answer) -> Mapping[str, object]:
+    """Return what real Xen answered, as a report shows it: in the form of the case files."""
+    fault = None if answer.fault is None else (answer.fault.vec, answer.fault.err)
+    value = _shown_value(answer.val)
+    return shown(Got(answer.rc, answer.done, value, fault, answer.cr2off, answer.new, expected_pages(answer)))
+
+
+def shown(got: Got) -> Mapping[str, object]:
+    """Return an answer in the form of the case files."""
+    fields: dict[str, object] = {
+        "rc": got.rc,
+        "done": got.done,
+        "val": got.val,
+        "fault": None if got.fault is None else {"vec": got.fault[0], "err": got.fault[1]},
+        "cr2off": got.cr2off,
+        "new": got.new,
+        "st": {name: list(state) for name, state in got.st.items()} or None,
+    }
+    return {name: item for name, item in fields.items() if item is not None}

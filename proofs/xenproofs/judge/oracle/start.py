@@ -1,0 +1,214 @@
+"""The machine that a case starts on: the asker's boot tables and pages, and the other domain's frames.
+
+Frame numbers and addresses are this module's choice: no answer shows one. Everything that the asking program
+has, but that no case looks at, is left out: the start has about twenty rows, whatever the machine's size.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Final, Literal, Protocol, runtime_checkable
+
+from xenmodel.abi import pte
+from xenmodel.abi.memory_map import MemoryMap
+from xenmodel.hardware.walk import indices
+from xenmodel.machine import Machine, new_frame, plain_machine
+from xenmodel.memory.rows import Entry, Frame
+from xenspec.table import PlainTable, PlainWords
+from xenspec.vocabulary import DomId, Mfn, PageType, Va, VcpuId
+
+Asker = Literal["dom0", "guest"]
+"""Who asks: Domain0, beside a passive domain 1; or an unprivileged domain 1, beside Domain0."""
+
+MAX_PAGE: Final = 0xA0000
+MEMORY: Final = MemoryMap(ram=((0x100, MAX_PAGE),), frames=MAX_PAGE)
+VCPUS: Final = 4
+MOST_PAGES: Final = 8
+"""Pages p, and frames f, that a case may have."""
+QUOTA: Final = 0x50000
+"""max_pages: more than any case takes."""
+
+OWN_PAGES: Final = Mfn(0x10000)
+FOREIGN_FRAMES: Final = Mfn(0x20000)
+FRESH_FRAMES: Final = Mfn(0x30000)
+"""Where frames begin that nobody owns: what the allocator hands out."""
+
+BOOT: Final = (Mfn(0x8004), Mfn(0x8003), Mfn(0x8002), Mfn(0x8001))
+"""The boot tables, from level 4 down."""
+SHARED_INFO: Final = Mfn(0x8010)
+GRANT_FRAME: Final = Mfn(0x8011)
+START_INFO: Final = Mfn(0x8012)
+XEN_IMAGE: Final = Mfn(0x8020)
+XEN_TABLES: Final = Mfn(0x8021)
+"""Stands for the tables of Xen's own that it writes into its slots of a top-level table."""
+
+SPECIAL: Final[dict[str, Mfn]] = {
+    "bootl4": BOOT[0],
+    "bootl3": BOOT[1],
+    "bootl2": BOOT[2],
+    "bootl1": BOOT[3],
+    "shinfo": SHARED_INFO,
+    "gnt0": GRANT_FRAME,
+    "startinfo": START_INFO,
+    "xen": XEN_IMAGE,
+    "invalid": Mfn(MAX_PAGE + 0x1000),
+    "mmio_vga": Mfn(0xB8),
+    "mmio_lapic": Mfn(0xFEE00),
+}
+
+FIRST_VA: Final[dict[Asker, Va]] = {"dom0": Va(0xFFFFFFFF90000000), "guest": Va(0xFFFFFFFF88000000)}
+"""The own address of p0. Domain0's kernel has level-1 tables at the first, the guest's has none."""
+BOOT_FLAGS: Final = 0x67
+"""Present, writable, user, accessed, dirty: what the boot tables' entries have."""
+
+XEN_SLOTS: Final[dict[int, int]] = {
+    256: pte.entry(XEN_TABLES, 0x8000000000000025),
+    260: pte.entry(XEN_TABLES, 0x8000000000000063),
+    261: pte.entry(XEN_TABLES, 0x67),
+    262: pte.entry(XEN_TABLES, 0x8000000000000063),
+}
+"""What Xen writes into its slots; the driver lets user mode through 261, to read Xen's frame table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A fresh machine, and who asks on it."""
+
+    machine: Machine
+    asker: VcpuId
+    domain: DomId
+    first_va: Va
+
+
+@runtime_checkable
+class Emptied(Protocol):
+    """A table of plain rows, as far as a bench needs it."""
+
+    @property
+    def name(self) -> str:
+        """Return the table's name."""
+        ...
+
+    def clear(self) -> None:
+        """Forget every row."""
+        ...
+
+
+class Bench:
+    """Makes machines for one asker, one at a time: a row of the start is made when it is first looked at.
+
+    Each start empties every table, so that nothing is left of the case before.
+    """
+
+    def __init__(self, by: Asker) -> None:
+        self._domain: Final = DomId(0 if by == "dom0" else 1)
+        self._asker: Final = VcpuId((self._domain, 0))
+        self._first_va: Final = FIRST_VA[by]
+        self._frames: Final = _frames(self._domain, by)
+        self._links: Final = _links(indices(FIRST_VA[by]))
+        self._words: Final = {at: pte.entry(target, BOOT_FLAGS) for at, (_, target) in self._links.items()}
+        self._machine: Final = self._build()
+        self._tables: Final = [
+            table
+            for item in fields(self._machine)
+            if isinstance(table := getattr(self._machine, item.name), Emptied)
+        ]
+
+    def start(self, own_pages: int, foreign_frames: int) -> Start:
+        """Return the machine on which a case with so many pages p and frames f starts."""
+        m = self._machine
+        for table in self._tables:
+            table.clear()
+        m.words = words = PlainWords()
+        beyond = OWN_PAGES + own_pages
+        for at, word in self._words.items():
+            if not beyond <= pte.target(word) < FOREIGN_FRAMES:
+                words[at] = word
+        for number, pages in ((self._domain, own_pages + 5), (1 - self._domain, foreign_frames)):
+            domain = m.domains[number]
+            domain.exists = True
+            domain.privileged = domain.io_rights = number == 0
+            domain.vcpus = VCPUS
+            domain.pages = pages
+            domain.max_pages = QUOTA
+        vcpu = m.vcpus[self._asker]
+        vcpu.domain = self._domain
+        vcpu.initialised = vcpu.up = True
+        vcpu.base = BOOT[0]
+        m.cpus[0].current = self._asker
+        m.dirty[self._domain, 0].dirty = True
+        return Start(m, self._asker, self._domain, self._first_va)
+
+    def _build(self) -> Machine:
+        m = plain_machine(MEMORY)
+        m.xen_slots.update(XEN_SLOTS)
+        m.frames = PlainTable("frames", self._frame)
+        m.entries = PlainTable("entries", self._entry)
+        return m
+
+    def _frame(self, mfn: int) -> Frame:
+        make = self._frames.get(mfn)
+        return new_frame(MEMORY, mfn) if make is None else make()
+
+    def _entry(self, key: tuple[int, int]) -> Entry:
+        found = self._links.get(key)
+        if found is None:
+            return Entry()
+        return Entry(linked=True, linked_as=found[0], target=found[1], writable=True, backed=True)
+
+
+def _links(path: tuple[int, int, int, int]) -> dict[tuple[int, int], tuple[int, Mfn]]:
+    """Return level and target of the boot tables' entries: the way down to the pages, and the pages."""
+    ways: dict[tuple[int, int], tuple[int, Mfn]] = {
+        (BOOT[4 - level], path[4 - level]): (level, BOOT[5 - level]) for level in (4, 3, 2)
+    }
+    pages: dict[tuple[int, int], tuple[int, Mfn]] = {
+        (BOOT[3], path[3] + index): (1, Mfn(OWN_PAGES + index)) for index in range(MOST_PAGES)
+    }
+    return ways | pages
+
+
+def _frames(domain: DomId, by: Asker) -> dict[int, Callable[[], Frame]]:
+    """Return what makes the row of each frame that is not just memory nobody owns, or I/O space."""
+    other = DomId(1 - domain)
+    own, shared = partial(_memory, domain, special=False), partial(_memory, domain, special=True)
+    foreign = partial(_unused if by == "dom0" else partial(_memory, special=False), other)
+    tables: dict[int, Callable[[], Frame]] = {
+        mfn: partial(_table, domain, PageType(4 - index)) for index, mfn in enumerate(BOOT)
+    }
+    pages = {OWN_PAGES + index: own for index in range(MOST_PAGES)}
+    others = {FOREIGN_FRAMES + index: foreign for index in range(MOST_PAGES)}
+    return {**tables, **pages, **others, SHARED_INFO: shared, GRANT_FRAME: shared, START_INFO: own}
+
+
+def _table(owner: DomId, kind: PageType) -> Frame:
+    """Return a boot table: linked, or pinned and loaded."""
+    top = kind == PageType.L4
+    held = 2 if top else 1
+    return Frame(
+        owner=owner,
+        allocated=True,
+        type=kind,
+        type_count=held,
+        ref_count=held + 1,
+        validated=True,
+        pinned=top,
+    )
+
+
+def _memory(owner: DomId, *, special: bool) -> Frame:
+    """Return a page that is mapped writable once; a special one, that Xen holds writable itself."""
+    return Frame(
+        owner=owner,
+        allocated=True,
+        special=special,
+        type=PageType.WRITABLE,
+        type_count=1,
+        ref_count=2,
+        validated=True,
+    )
+
+
+def _unused(owner: DomId) -> Frame:
+    """Return a frame that its domain has never used."""
+    return Frame(owner=owner, allocated=True, ref_count=1)
