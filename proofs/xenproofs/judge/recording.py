@@ -1,0 +1,330 @@
+"""The recording backing: a machine whose tables know which of their rows were touched, and what they held.
+
+    recorder = Recorder.over(machine)     # takes the tables of a plain, perhaps loaded, machine over
+    ... run steps on recorder.machine ...
+    for change in recorder.drain(): ...   # what differs since the last drain
+
+A `Journal` is a dictionary of the rows touched since the last drain, over the store that has them all:
+reading a row again costs what it costs in a plain table, and only the first touch copies its fields. A row
+that was written and written back is no change. A cell is (table, key, field); within a table a set of fields
+is a number with one bit for each (`Layout`), because changes are many and must be cheap to hand on.
+"""
+
+from collections.abc import Callable, Hashable, ItemsView, Iterator
+from dataclasses import dataclass, fields
+from operator import attrgetter
+from typing import Final, Generic, NamedTuple, TypeVar
+
+from xenmodel.abi.memory_map import MemoryMap
+from xenmodel.domains.rows import (
+    DirtyCpu,
+    Domain,
+    Globals,
+    NamedFrame,
+    PhysicalCpu,
+    TablePage,
+    TrapHandler,
+    Unattributed,
+    Vcpu,
+)
+from xenmodel.hardware.rows import TlbEntry
+from xenmodel.machine import Machine, plain_machine
+from xenmodel.memory.holders import Ghost
+from xenmodel.memory.rows import Entry, Flight, Frame, MachineToPhys
+from xenproofs.judge.adapter import AnyJournal, any_journal, plain
+from xenspec.table import PlainTable, PlainWords, Table
+
+K = TypeVar("K", bound=Hashable)
+R = TypeVar("R")
+
+Values = tuple[object, ...]
+"""The fields of a row, in their order."""
+ALL_FIELDS: Final = -1
+"""The mask of a row that is new: every field."""
+
+
+class Cell(NamedTuple):
+    """One field of one row."""
+
+    table: str
+    key: Hashable
+    field: str
+
+    def __str__(self) -> str:
+        return f"{self.table}[{self.key}].{self.field}"
+
+
+class Write(NamedTuple):
+    """A cell that changed."""
+
+    cell: Cell
+    before: object
+    after: object
+
+
+class Change(NamedTuple):
+    """A row that changed: which fields (a bit for each), and all fields before and after."""
+
+    key: Hashable
+    mask: int
+    before: Values
+    after: Values
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The fields of a table's rows, and the bit of each."""
+
+    table: str
+    fields: tuple[str, ...]
+    first_bit: int
+
+    def mask(self, names: frozenset[str]) -> int:
+        """Return the bits of the fields among `names`."""
+        return sum(1 << (self.first_bit + i) for i, name in enumerate(self.fields) if name in names)
+
+    def bits(self) -> tuple[int, ...]:
+        """Return the bit of each field, in order."""
+        return tuple(1 << (self.first_bit + i) for i in range(len(self.fields)))
+
+    def names(self, mask: int) -> list[str]:
+        """Return the fields of a mask."""
+        return [name for name, bit in zip(self.fields, self.bits(), strict=True) if mask & bit]
+
+
+class Layouts:
+    """The layouts of all tables; a table's bits follow those of the tables before it."""
+
+    __slots__ = ("_next", "by_table")
+
+    def __init__(self) -> None:
+        self.by_table: dict[str, Layout] = {}
+        self._next = 0
+
+    def add(self, table: str, names: tuple[str, ...]) -> Layout:
+        """Give a table's fields the next bits."""
+        layout = self.by_table[table] = Layout(table, names, self._next)
+        self._next += len(names)
+        return layout
+
+
+def reader(names: tuple[str, ...]) -> Callable[[object], Values]:
+    """Return a function that copies the named fields of a row."""
+    if len(names) == 1:
+        name = names[0]
+        return lambda row: (getattr(row, name),)
+    return attrgetter(*names)
+
+
+class Journal(PlainTable[K, R], Generic[K, R]):
+    """The rows of `store` that were touched since the last drain."""
+
+    __slots__ = ("_bits", "_read", "before", "created", "layout", "store")
+
+    def __init__(self, store: PlainTable[K, R], layout: Layout) -> None:
+        super().__init__(store.name, store.fresh)
+        self.store = store
+        self.layout = layout
+        self.before: dict[K, Values] = {}
+        self.created: list[K] = []
+        self._read = reader(layout.fields)
+        self._bits = layout.bits()
+
+    def __missing__(self, key: K) -> R:
+        row = self.store.get(key)
+        if row is None:
+            row = self.store[key]
+            self.created.append(key)
+        self.before[key] = self._read(row)
+        self[key] = row
+        return row
+
+    def rows(self) -> ItemsView[K, R]:
+        """Return the rows that exist so far, touched or not, by key."""
+        return self.store.items()
+
+    def changes(self) -> list[Change]:
+        """Return the rows that differ from what they were at the last drain, and new ones; begin anew."""
+        found: list[Change] = []
+        before, read = self.before, self._read
+        for key, row in self.items():
+            old, new = before[key], read(row)
+            if new != old:
+                found.append(Change(key, self._difference(old, new), old, new))
+        if self.created:
+            found = self._with_created(found)
+        self.clear()
+        before.clear()
+        return found
+
+    def _difference(self, old: Values, new: Values) -> int:
+        mask = 0
+        for bit, a, b in zip(self._bits, old, new, strict=True):
+            if a != b:
+                mask |= bit
+        return mask
+
+    def _with_created(self, found: list[Change]) -> list[Change]:
+        """Mark the changes of new rows as such, and add those of new rows that are as they were made."""
+        created = dict.fromkeys(self.created)
+        self.created.clear()
+        kept = [change for change in found if change.key not in created]
+        new = [Change(key, ALL_FIELDS, self.before[key], self._read(self[key])) for key in created]
+        return kept + new
+
+
+class JournalPages(dict[int, dict[int, int]]):
+    """Words by frame; a page that is put in place of another is noted word by word."""
+
+    __slots__ = ("before",)
+
+    def __init__(self, pages: dict[int, dict[int, int]], before: dict[tuple[int, int], int]) -> None:
+        super().__init__(pages)
+        self.before = before
+
+    def __setitem__(self, frame: int, page: dict[int, int]) -> None:
+        self._note(frame, page)
+        super().__setitem__(frame, page)
+
+    def begin(self, frame: int) -> dict[int, int]:
+        """Give a frame that has no words a page for them."""
+        page: dict[int, int] = {}
+        super().__setitem__(frame, page)
+        return page
+
+    def discard(self, frame: int) -> None:
+        """Forget a frame's words."""
+        self._note(frame, {})
+        super().pop(frame, None)
+
+    def _note(self, frame: int, page: dict[int, int]) -> None:
+        old = self.get(frame, {})
+        before = self.before
+        for slot in old.keys() | page.keys():
+            if (frame, slot) not in before:
+                before[frame, slot] = old.get(slot, 0)
+
+
+class JournalWords(PlainWords):
+    """Words that remember what was in place of each one written since the last drain."""
+
+    __slots__ = ("_pages", "before", "layout")
+
+    def __init__(self, words: PlainWords, layout: Layout) -> None:
+        super().__init__()
+        self.before: dict[tuple[int, int], int] = {}
+        self.layout = layout
+        self.pages = self._pages = JournalPages(words.pages, self.before)
+
+    def __setitem__(self, key: tuple[int, int], word: int) -> None:
+        page = self.pages.get(key[0])
+        if page is None:
+            page = self._pages.begin(key[0])
+        if key not in self.before:
+            self.before[key] = page.get(key[1], 0)
+        if word:
+            page[key[1]] = word
+        else:
+            page.pop(key[1], None)
+
+    def clear(self, frame: int) -> None:
+        """Make every word of the frame zero."""
+        self._pages.discard(frame)
+
+    def keys(self) -> Iterator[tuple[int, int]]:
+        """Return the places of all words that are not zero."""
+        return ((frame, slot) for frame, page in self.pages.items() for slot in page)
+
+    def changes(self) -> list[Change]:
+        """Return the words that differ from what they were at the last drain; begin anew."""
+        mask = 1 << self.layout.first_bit
+        found = [
+            Change(key, mask, (old,), (new,)) for key, old in self.before.items() if (new := self[key]) != old
+        ]
+        self.before.clear()
+        return found
+
+
+@dataclass(slots=True)
+class Recorder:
+    """A machine over journals, and the journals by table name."""
+
+    machine: Machine
+    layouts: Layouts
+    journals: dict[str, AnyJournal]
+    words: JournalWords
+
+    @classmethod
+    def over(cls, m: Machine, ghost: Ghost | None = None) -> "Recorder":
+        """Take over the tables of a plain machine, which must not be used from now on but through this."""
+        layouts, journals = Layouts(), dict[str, AnyJournal]()
+
+        def journal(table: Table[K, R], row: type[R]) -> Table[K, R]:
+            store = plain(table)
+            made = Journal(store, layouts.add(store.name, field_names(row)))
+            journals[store.name] = any_journal(made)
+            return made
+
+        if not isinstance(m.words, PlainWords):
+            raise TypeError(f"{type(m.words).__name__} are no words that could be recorded")
+        words = JournalWords(m.words, layouts.add("words", ("word",)))
+        machine = Machine(
+            frames=journal(m.frames, Frame),
+            entries=journal(m.entries, Entry),
+            words=words,
+            flights=journal(m.flights, Flight),
+            m2p=journal(m.m2p, MachineToPhys),
+            domains=journal(m.domains, Domain),
+            vcpus=journal(m.vcpus, Vcpu),
+            gdt=journal(m.gdt, TablePage),
+            ldt=journal(m.ldt, TablePage),
+            traps=journal(m.traps, TrapHandler),
+            event_frames=journal(m.event_frames, NamedFrame),
+            eoi_frames=journal(m.eoi_frames, NamedFrame),
+            unattributed=journal(m.unattributed, Unattributed),
+            cpus=journal(m.cpus, PhysicalCpu),
+            dirty=journal(m.dirty, DirtyCpu),
+            tlb=journal(m.tlb, TlbEntry),
+            world=journal(m.world, Globals),
+            ghost=m.ghost if ghost is None else ghost,
+            cpu_count=m.cpu_count,
+            pte=m.pte,
+            descriptors=m.descriptors,
+            xen_slots=m.xen_slots,
+        )
+        return cls(machine, layouts, journals, words)
+
+    def watch(self, table: PlainTable[K, R], row: type[R]) -> Journal[K, R]:
+        """Record a table that is not the machine's: ghost state."""
+        journal = Journal(table, self.layouts.add(table.name, field_names(row)))
+        self.journals[table.name] = any_journal(journal)
+        return journal
+
+    def drain(self) -> dict[str, list[Change]]:
+        """Return the rows and words that changed since the last drain, by table; begin anew."""
+        found = {name: changes for name, journal in self.journals.items() if (changes := journal.changes())}
+        if self.words.before and (changes := self.words.changes()):
+            found["words"] = changes
+        return found
+
+    def writes(self, changes: dict[str, list[Change]]) -> list[Write]:
+        """Return the cells of changes, with what they held before and hold now."""
+        return [
+            Write(Cell(table, change.key, name), before, after)
+            for table, of_table in changes.items()
+            for change in of_table
+            for name, before, after in zip(
+                self.layouts.by_table[table].fields, change.before, change.after, strict=True
+            )
+            if before != after
+        ]
+
+
+def field_names(row: type) -> tuple[str, ...]:
+    """Return the fields of a row class, in order."""
+    return tuple(f.name for f in fields(row))
+
+
+def recording_machine(memory: MemoryMap, *, cpu_count: int = 1, ghost: Ghost | None = None) -> Recorder:
+    """Return the recorder of an empty machine with the given address map."""
+    return Recorder.over(plain_machine(memory, cpu_count=cpu_count), ghost)
