@@ -1,52 +1,25 @@
 """Playing one case: every operation in order, and after each what changed."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import Final
 
 from xenmodel.views import FrameView
 from xenproofs.judge.oracle.ask import ASK
 from xenproofs.judge.oracle.compare import Got, differences
+from xenproofs.judge.oracle.deviation import D1, d1_pages, names_any
 from xenproofs.judge.oracle.harness import Harness
 from xenproofs.judge.oracle.names import Names
-from xenproofs.judge.oracle.pages import FREE, Seen, seen
+from xenproofs.judge.oracle.pages import FREE, USUAL, Seen, seen, told
 from xenproofs.judge.oracle.start import Asker, Bench
-from xenproofs.judge.trace.case_ops import CaseOp
-from xenproofs.judge.trace.cases import Answer, Case
+from xenproofs.judge.oracle.verdict import START, CaseVerdict, Divergence, op_name
+from xenproofs.judge.trace.cases import Case
 from xenspec.vocabulary import Mfn
 
 RAW: Final[Callable[[FrameView], tuple[object, ...]]] = attrgetter(
     "type", "type_count", "pinned", "validated", "partial", "noncoherent", "ref_count", "allocated"
 )
 """The fields of a frame that answers show, in one look."""
-
-
-def op_name(op: CaseOp) -> str:
-    """Return the name by which case files call an operation."""
-    return str(op.__struct_config__.tag)
-
-
-@dataclass(frozen=True, slots=True)
-class Divergence:
-    """An answer in which model and real Xen differ, and in which fields; `index` counts operations from 0."""
-
-    case: str
-    index: int
-    fields: tuple[str, ...]
-    op: CaseOp
-    expected: Answer
-    got: Got
-
-
-@dataclass(frozen=True, slots=True)
-class CaseVerdict:
-    """How a case ended: agreed if nothing diverged and all of it is modelled."""
-
-    ops: int
-    agreed: int
-    diverged: Divergence | None = None
-    not_modelled: tuple[str, ...] = ()
 
 
 class Observer:
@@ -56,21 +29,20 @@ class Observer:
         self._harness: Final = harness
         self._names = dict[str, Mfn]()
         self._rows = list[tuple[str, FrameView]]()
-        self._known: Final[dict[str, Seen]] = {}
         self._raw: Final[dict[str, tuple[object, ...]]] = {}
+        self.known: Final[dict[str, Seen]] = {}
+        """The pages as they were at the last look."""
+        self.replaced: Final[dict[str, Seen]] = {}
+        """What the pages that the last look found changed were before."""
         self._find_rows()
         for name, row in self._rows:
             self._raw[name] = RAW(row)
-            self._known[name] = seen(row)
-
-    @property
-    def known(self) -> Mapping[str, Seen]:
-        """The pages as they were at the last look."""
-        return self._known
+            self.known[name] = seen(row)
 
     def changes(self) -> dict[str, Seen]:
         """Return the pages whose page_info changed; note the frames that became free."""
         raw, changed = self._raw, dict[str, Seen]()
+        self.replaced.clear()
         if self._names != self._harness.names.frames:
             self._find_rows()
         for name, row in self._rows:
@@ -79,8 +51,9 @@ class Observer:
                 continue
             raw[name] = now
             state = seen(row)
-            if state != self._known[name]:
-                self._known[name] = changed[name] = state
+            if state != self.known[name]:
+                self.replaced[name] = self.known[name]
+                self.known[name] = changed[name] = state
                 self._note_freed(name, state)
         return changed
 
@@ -103,18 +76,41 @@ class Player:
 
     def play(self, case: Case) -> CaseVerdict:
         """Play a case up to its first divergence."""
-        unknown = [step.ask for step in case.ops if type(step.ask) not in ASK]
+        unknown = tuple(op_name(step.ask) for step in case.ops if type(step.ask) not in ASK)
         if unknown:
-            return CaseVerdict(len(case.ops), 0, not_modelled=tuple(op_name(op) for op in unknown))
+            return CaseVerdict(len(case.ops), 0, not_modelled=unknown)
         begun = self._benches[case.by].start(case.np, case.nf)
         harness = Harness(begun, Names(begun, case.np, case.nf))
         observer = Observer(harness)
-        for index, step in enumerate(case.ops):
-            harness.changes = frozenset(step.answer.st)
-            got = ASK[type(step.ask)](harness, step.ask)
-            got.st = observer.changes()
-            wrong = differences(step.answer, got)
-            if wrong:
-                diverged = Divergence(case.id, index, tuple(wrong), step.ask, step.answer, got)
-                return CaseVerdict(len(case.ops), index, diverged)
-        return CaseVerdict(len(case.ops), len(case.ops))
+        if not _begins_so(case, observer.known):
+            begun_as = Got(0, st=dict(observer.known))
+            return CaseVerdict(len(case.ops), 0, Divergence(case, START, ("init",), begun_as))
+        return _play_ops(case, harness, observer)
+
+
+def _begins_so(case: Case, known: Mapping[str, Seen]) -> bool:
+    """Return whether the pages begin as the case says; one that it does not list is mapped writable once."""
+    given = {name: told(state) for name, state in (case.init or {}).items()}
+    return all(state == given.get(name, USUAL) for name, state in known.items())
+
+
+def _play_ops(case: Case, harness: Harness, observer: Observer) -> CaseVerdict:
+    """Play every operation up to a divergence; after a deviation, pages that show it are left out."""
+    total, agreed = len(case.ops), 0
+    tainted: frozenset[str] = frozenset()
+    for index, step in enumerate(case.ops):
+        harness.changes = frozenset(step.answer.st)
+        got = ASK[type(step.ask)](harness, step.ask)
+        got.st = observer.changes()
+        wrong = differences(step.answer, got, tainted)
+        if not wrong:
+            agreed += 1
+            continue
+        shows = d1_pages(step.ask, step.answer, got, {**observer.known, **observer.replaced})
+        if wrong == ["st"] and shows:
+            tainted |= shows
+        elif names_any(step.ask, tainted):
+            break
+        else:
+            return CaseVerdict(total, agreed, Divergence(case, index, tuple(wrong), got))
+    return CaseVerdict(total, agreed, deviations=(D1,) if tainted else ())
