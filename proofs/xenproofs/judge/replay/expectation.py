@@ -6,27 +6,49 @@ Ignored, as the recordings' README says: accessed and dirty bits (the hardware s
 
 from xenmodel.abi.pte import ACCESSED_DIRTY
 from xenmodel.machine import Machine
-from xenproofs.judge.replay.report import Compared, ReplayReport
-from xenproofs.judge.trace.pageinfo import PageInfo
-from xenproofs.judge.trace.snapshot import Snapshot
+from xenmodel.memory.claim import is_table
+from xenmodel.memory.rows import Frame
+from xenproofs.judge.replay.report import Compared, Expectation
+from xenproofs.judge.trace import PageInfo, Snapshot
 from xenspec.table import XEN_END_SLOT, XEN_FIRST_SLOT, PlainTable
-from xenspec.vocabulary import PageType
+from xenspec.vocabulary import SLOTS
 
 TOP = 4
+DOMAIN0 = 0
 
 
-def compare(m: Machine, snapshot: Snapshot, report: ReplayReport) -> None:
-    """Compare the machine with the snapshot, into the report."""
-    report.tables, report.page_info, report.m2p = Compared(), Compared(), Compared()
-    _compare_tables(m, snapshot, report.tables)
-    for mfn, info in snapshot.page_info.items():
-        mine = page_info(m, mfn)
-        report.page_info.add(same=info.agrees(mine), example=f"frame {mfn:#x}: Xen {info}, model {mine}")
-    _compare_owned(m, snapshot, report.page_info)
+def compare(m: Machine, snapshot: Snapshot) -> Expectation:
+    """Compare the machine with the snapshot."""
+    result = Expectation()
+    _compare_tables(m, snapshot, result.tables)
+    _compare_page_info(m, snapshot, result.page_info)
     for mfn, pfn in snapshot.m2p():
-        now = m.m2p[mfn].pfn
         theirs = (1 << 64) - 1 if pfn is None else pfn
-        report.m2p.add(same=now == theirs, example=f"frame {mfn:#x}: Xen {theirs:#x}, model {now:#x}")
+        if m.m2p[mfn].pfn != theirs:
+            result.m2p.difference(f"frame {mfn:#x}: Xen {theirs:#x}, model {m.m2p[mfn].pfn:#x}")
+        result.m2p.compared += 1
+    return result
+
+
+def _compare_page_info(m: Machine, snapshot: Snapshot, result: Compared) -> None:
+    frames = m.frames
+    for run in snapshot.page_info_runs:
+        info = run.info
+        theirs = info.compared()
+        for mfn in range(run.mfn, run.mfn + run.length):
+            if compared(frames[mfn]) != theirs:
+                result.difference(f"frame {mfn:#x}: Xen {info}, model {page_info(m, mfn)}")
+        result.compared += run.length
+    if isinstance(m.frames, PlainTable):
+        for mfn, frame in m.frames.rows():
+            if frame.owner == DOMAIN0 and frame.ref_count and mfn not in snapshot.page_info:
+                result.difference(f"frame {mfn:#x}: Domain0 has it in the model alone")
+
+
+def compared(f: Frame) -> tuple[int, ...]:
+    """Return the fields of a frame that page_info shows, as PageInfo.compared orders them."""
+    flags = (f.validated, f.pinned, f.partial, f.allocated, f.special)
+    return (f.type, f.type_count, *flags, f.ref_count)
 
 
 def page_info(m: Machine, mfn: int) -> PageInfo:
@@ -47,25 +69,16 @@ def page_info(m: Machine, mfn: int) -> PageInfo:
 
 def _compare_tables(m: Machine, snapshot: Snapshot, result: Compared) -> None:
     for mfn, table in snapshot.tables.items():
-        theirs = {e.slot: e.word for e in table.entries}
-        example = ""
-        for slot in range(512):
+        result.compared += 1
+        theirs: dict[int, int] = {e.slot: e.word for e in table.entries}
+        for slot in range(SLOTS):
             if table.level == TOP and XEN_FIRST_SLOT <= slot < XEN_END_SLOT:
                 continue
-            mine = m.words[mfn, slot]
-            if (mine ^ theirs.get(slot, 0)) & ~ACCESSED_DIRTY:
-                example = f"entry {slot} of L{table.level} {mfn:#x}: Xen {theirs.get(slot, 0):#x}, model {mine:#x}"
+            xens, mine = theirs.get(slot, 0), m.words[mfn, slot]
+            if (mine ^ xens) & ~ACCESSED_DIRTY:
+                result.difference(f"L{table.level} {mfn:#x}[{slot}]: Xen {xens:#x}, model {mine:#x}")
                 break
-        result.add(same=not example, example=example)
     if isinstance(m.frames, PlainTable):
         for mfn, frame in m.frames.rows():
-            if PageType.L1 <= frame.type <= PageType.L4 and frame.validated and mfn not in snapshot.tables:
-                result.add(same=False, example=f"frame {mfn:#x} is a table to the model alone")
-
-
-def _compare_owned(m: Machine, snapshot: Snapshot, result: Compared) -> None:
-    """Count frames that only the model gives to Domain0."""
-    if isinstance(m.frames, PlainTable):
-        for mfn, frame in m.frames.rows():
-            if frame.owner == 0 and frame.ref_count and mfn not in snapshot.page_info:
-                result.add(same=False, example=f"frame {mfn:#x} belongs to Domain0 in the model alone")
+            if is_table(frame.type) and frame.validated and mfn not in snapshot.tables:
+                result.difference(f"frame {mfn:#x}: a table in the model alone")

@@ -1,4 +1,4 @@
-"""From a snapshot of the real Xen to a machine of the model, and the recount that must explain every reference.
+"""From a snapshot of the real Xen to a machine of the model, and the recount that explains every reference.
 
 What tables, pins, base pointers and allocation do not explain is Xen's own (frames of its heap) or, in the
 middle of a run, unattributed: held by a call made before the snapshot.
@@ -14,7 +14,7 @@ from xenmodel.machine import Machine, plain_machine
 from xenmodel.memory.rows import Entry, Frame, Place
 from xenproofs.judge.trace.pageinfo import PageInfo
 from xenproofs.judge.trace.snapshot import Snapshot
-from xenspec.table import SELF_MAP_SLOT, XEN_END_SLOT, XEN_FIRST_SLOT
+from xenspec.table import SELF_MAP_SLOT, XEN_END_SLOT, XEN_FIRST_SLOT, PlainWords
 from xenspec.vocabulary import DomId, Mfn, PageType, VcpuId
 
 DOMAIN0 = DomId(0)
@@ -26,7 +26,7 @@ SMP = re.compile(r"-smp (\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Recount:
-    """What the recount found: frames compared, frames that nothing explains, and what was ascribed to whom."""
+    """What the recount found: frames compared, those that nothing explains, what was ascribed to whom."""
 
     frames: int
     xen: int
@@ -41,12 +41,13 @@ class Loaded:
     """A machine as a snapshot shows it."""
 
     machine: Machine
+    words: PlainWords
     memory: MemoryMap
     recount: Recount
 
 
 def memory_map(snapshot: Snapshot) -> MemoryMap:
-    """Return the address map: by the snapshot's e820, else all RAM but what Domain0 maps without owning it."""
+    """Return the address map: by the snapshot's e820; without one, all frames are taken for RAM."""
     if snapshot.e820 is None:
         return MemoryMap(((0, snapshot.ram_frames),), snapshot.ram_frames)
     ram = tuple((r.first_byte >> 12, (r.last_byte + 1) >> 12) for r in snapshot.e820 if r.kind == USABLE)
@@ -59,11 +60,13 @@ def vcpu_count(machine: str) -> int:
     return int(found.group(1)) if found else 1
 
 
-def load_snapshot(snapshot: Snapshot, machine: Machine | None = None) -> Loaded:
-    """Fill a machine (a plain one by default) with what the snapshot shows."""
+def load_snapshot(snapshot: Snapshot) -> Loaded:
+    """Return a machine of plain rows as the snapshot shows it."""
     memory = memory_map(snapshot)
     cpus = vcpu_count(snapshot.machine)
-    m = plain_machine(memory, cpu_count=cpus) if machine is None else machine
+    m = plain_machine(memory, cpu_count=cpus)
+    words = PlainWords()
+    m.words = words
     load_domain(m, snapshot, cpus)
     for run in snapshot.page_info_runs:
         info = run.info
@@ -78,7 +81,7 @@ def load_snapshot(snapshot: Snapshot, machine: Machine | None = None) -> Loaded:
         _load_table(m, mfn, table.level, [(e.slot, e.word) for e in table.entries])
     for mfn, table in snapshot.tables.items():
         _link_table(m, mfn, table.level, (typed, general))
-    return Loaded(m, memory, _recount(m, snapshot, typed, general))
+    return Loaded(m, words, memory, _recount(m, snapshot, typed, general))
 
 
 def fill_frame(frame: Frame, info: PageInfo) -> None:

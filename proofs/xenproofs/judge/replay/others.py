@@ -1,4 +1,4 @@
-"""Calls outside the memory batches that hold frames or whose answer the model knows; the rest is not modelled."""
+"""Calls outside the memory batches that hold frames or whose answer the model knows; no others."""
 
 from typing import TYPE_CHECKING
 
@@ -6,15 +6,19 @@ from xenmodel.domains import vcpu_op
 from xenmodel.events.frames import hold_eoi_frame, hold_event_frame
 from xenmodel.hypercall import Call
 from xenmodel.memory.memory_op import Exchange, exchange
+from xenmodel.memory.rows import Place
 from xenproofs.judge import trace
-from xenproofs.judge.trace.recording import Hypercall
-from xenspec.vocabulary import Errno, Mfn, VcpuId
+from xenproofs.judge.replay.answers import Answer, Judged, recorded
+from xenproofs.judge.trace import Hypercall
+from xenspec.vocabulary import DOMID_INVALID, PAGE_SIZE, Errno, Mfn, VcpuId
 
 if TYPE_CHECKING:
     from xenproofs.judge.replay.engine import Replay
 
 ARRAY_PAGES = 4096
 """Event-array pages are numbered from here among a domain's event frames; control blocks by vCPU below."""
+ADDRESS_BITS = 0xFF
+"""Where XENMEMF_address_bits stands in the flags of an extent."""
 
 
 def name(line: Hypercall) -> str:
@@ -26,24 +30,29 @@ def name(line: Hypercall) -> str:
     return line.op if command is None else f"{line.op}/{command}"
 
 
-def answer(replay: "Replay", x: Call, line: Hypercall) -> tuple[str, str] | None:
+def answer(replay: "Replay", x: Call, line: Hypercall) -> Judged | None:
     """Return what was recorded and what the model says; None for a call that the model does not implement."""
     args = line.args
     if isinstance(args, trace.MemoryExchange):
         return _exchange(replay, x, line, args)
-    if isinstance(args, trace.MachphysMapping):
-        return str(line.ret), "0"
-    if isinstance(args, trace.MaximumReservation):
-        return str(line.ret), str(x.m.domains[x.domain].max_pages)
     if isinstance(args, trace.VcpuCall):
-        return _vcpu(replay, x, line, args)
+        code = _vcpu(replay, x, line, args)
+    elif isinstance(args, trace.MaximumReservation):
+        code = x.m.domains[x.domain].max_pages
+    else:
+        code = _held_frame(replay, x, args)
+    return None if code is None else Judged(recorded(line), Answer(code))
+
+
+def _held_frame(replay: "Replay", x: Call, args: trace.Args) -> int | None:
+    """Answer the calls by which Xen comes to hold a frame for events or interrupts."""
     if isinstance(args, trace.InitControl):
-        return str(line.ret), str(replay.drive(hold_event_frame(x, args.control_gfn, args.vcpu)))
+        return replay.drive(hold_event_frame(x, args.control_gfn, args.vcpu))
     if isinstance(args, trace.ExpandArray):
-        return str(line.ret), str(replay.drive(hold_event_frame(x, args.array_gfn, _next_array(x))))
+        return replay.drive(hold_event_frame(x, args.array_gfn, _next_array(x)))
     if isinstance(args, trace.PhysdevOp) and args.eoi_gmfn is not None:
-        return str(line.ret), str(replay.drive(hold_eoi_frame(x, args.eoi_gmfn)))
-    return None
+        return replay.drive(hold_eoi_frame(x, args.eoi_gmfn))
+    return 0 if isinstance(args, trace.MachphysMapping) else None
 
 
 def _next_array(x: Call) -> int:
@@ -54,53 +63,68 @@ def _next_array(x: Call) -> int:
     return index
 
 
-def _vcpu(replay: "Replay", x: Call, line: Hypercall, args: trace.VcpuCall) -> tuple[str, str] | None:
+def _vcpu(replay: "Replay", x: Call, line: Hypercall, args: trace.VcpuCall) -> int | None:
     """Answer the vcpu_op commands that concern frames or a vCPU's state."""
     v = VcpuId((line.dom, args.vcpuid))
     if isinstance(args, trace.VcpuIsUp):
-        return str(line.ret), str(vcpu_op.is_up(x, v))
+        return vcpu_op.is_up(x, v)
     if isinstance(args, trace.RegisterVcpuInfo):
-        return str(line.ret), str(replay.drive(vcpu_op.register_info(x, v, args.mfn, args.offset)))
+        return replay.drive(vcpu_op.register_info(x, v, args.mfn, args.offset))
     if isinstance(args, trace.VcpuUp | trace.VcpuDown):
-        up = isinstance(args, trace.VcpuUp)
-        return str(line.ret), str(replay.drive(vcpu_op.set_up(x, v, up=up)))
+        return replay.drive(vcpu_op.set_up(x, v, up=isinstance(args, trace.VcpuUp)))
     if isinstance(args, trace.VcpuInitialise):
-        rest = args.ctxt.rest()
-        context = vcpu_op.NewContext(
-            rest.base_mfn,
-            rest.user_base_mfn,
-            tuple(rest.gdt_frames),
-            rest.gdt_ents,
-            rest.ldt_base,
-            rest.ldt_ents,
-        )
-        return str(line.ret), str(replay.drive(vcpu_op.initialise(x, v, context)))
+        return replay.drive(vcpu_op.initialise(x, v, _context(args.ctxt.rest())))
     return None
 
 
-def _exchange(
-    replay: "Replay", x: Call, line: Hypercall, args: trace.MemoryExchange
-) -> tuple[str, str]:
+def _context(rest: trace.GuestContext) -> vcpu_op.NewContext:
+    return vcpu_op.NewContext(
+        rest.base_mfn, rest.user_base_mfn, rest.gdt_frames, rest.gdt_ents, rest.ldt_base, rest.ldt_ents
+    )
+
+
+def _exchange(replay: "Replay", x: Call, line: Hypercall, args: trace.MemoryExchange) -> Judged:
     """Answer an exchange; which frames the allocator hands out, and that it has none, is an input."""
     chosen = list(args.taken.extents_out)
     short = line.ret == -Errno.ENOMEM
     assumed = replay.report.assumed
+    refused: list[str] = []
 
-    def allocate(_order: int) -> Mfn | None:
+    def allocate(order: int) -> Mfn | None:
         if short or not chosen:
             assumed["out of memory"] += 1
             return None
         assumed["frames chosen by the allocator"] += 1
-        return Mfn(chosen.pop(0))
+        first = chosen.pop(0)
+        refused.extend(inadmissible(x, first, order, args.taken.mem_flags))
+        return first
 
     call = Exchange(
         args.given.domid,
-        tuple(args.given.extents),
+        args.given.extents,
         args.given.extent_order,
-        tuple(args.taken.extents),
+        args.taken.extents,
         args.taken.extent_order,
         allocate,
         args.nr_exchanged_in,
     )
     result = replay.drive(exchange(x, call))
-    return f"{line.ret}, done {args.nr_exchanged}", f"{result.rc}, done {result.done}"
+    expected = Answer(line.ret, done=args.nr_exchanged)
+    return Judged(expected, Answer(result.rc, done=result.done), refused[0] if refused else "")
+
+
+def inadmissible(x: Call, first: Mfn, order: int, mem_flags: int) -> list[str]:
+    """Return why Xen's allocator cannot have handed out this extent: nothing if it can."""
+    size = 1 << order
+    width = mem_flags & ADDRESS_BITS
+    if first % size:
+        return [f"the extent at {first:#x} is not aligned to its order {order}"]
+    if width and (first + size) * PAGE_SIZE > 1 << width:
+        return [f"the extent at {first:#x} is above the {width} address bits that were asked for"]
+    for f in range(first, first + size):
+        frame = x.m.frames[f]
+        if frame.place != Place.RAM:
+            return [f"Xen's allocator cannot hand out {f:#x}: it is no memory"]
+        if frame.ref_count or frame.owner != DOMID_INVALID:
+            return [f"Xen's allocator cannot hand out {f:#x}: dom{frame.owner} has it"]
+    return []

@@ -27,14 +27,14 @@ class Preemption:
     """Requests that unpin: Xen counts one as finished although its table's release was preempted."""
     stopped_in: int | None = None
     """The table at which the re-entry goes on, if its events show one."""
-    used: int = 0
+    used: bool = False
 
     def answer(self, marker: object) -> bool:
         """Return whether Xen preempts here."""
         if self.done is None or self.used:
             return False
         hit = self._hit(marker)
-        self.used += hit
+        self.used = hit
         return hit
 
     def _hit(self, marker: object) -> bool:
@@ -66,7 +66,7 @@ def unpins(args: object) -> frozenset[int]:
 
 
 def inner_done(call: Hypercall, re_entry: Hypercall | None) -> int | None:
-    """Return how far the preempted call inside a multicall had come, by the size of its re-entry; else None."""
+    """Return how far the preempted call inside a multicall had come, by the size of its re-entry."""
     if not isinstance(call.args, trace.Multicall) or call.done is None or re_entry is None:
         return None
     if not isinstance(re_entry.args, trace.Multicall) or not re_entry.args.calls:
@@ -75,14 +75,16 @@ def inner_done(call: Hypercall, re_entry: Hypercall | None) -> int | None:
         return None
     before, after = call.args.calls[call.done].args, re_entry.args.calls[0].args
     if isinstance(before, trace.MmuextOp) and isinstance(after, trace.MmuextOp) and after.preempted:
-        return len(before.ops) - len(after.ops) if after.ops or len(before.ops) - 1 in unpins(before) else None
+        return (
+            len(before.ops) - len(after.ops) if after.ops or len(before.ops) - 1 in unpins(before) else None
+        )
     if isinstance(before, trace.MmuUpdate) and isinstance(after, trace.MmuUpdate) and after.preempted:
         return len(before.reqs) - len(after.reqs) if after.reqs else None
     return None
 
 
 def stopped_in(call: Hypercall, re_entry: Hypercall | None) -> int | None:
-    """Return the innermost table that both the call and its re-entry begin to (de)validate, if there is one."""
+    """Return the innermost table that both the call and its re-entry begin to (de)validate, if any."""
     if re_entry is None or call.cont is None:
         return None
     begun = {(e.ev, e.mfn) for e in call.events if isinstance(e, trace.Validate | trace.Devalidate)}

@@ -19,24 +19,39 @@ class Difference:
     why: str
     line: int
     file: str
-    story: tuple[str, ...] = ()
-    """The few calls that led to it."""
+
+    def __str__(self) -> str:
+        """As one line: where, what, and why if that is known."""
+        why = f" ({self.why})" if self.why else ""
+        place = f"{self.file}:{self.line}"
+        return f"{place}: #{self.n} {self.op}: Xen {self.expected}, model {self.got}{why}"
+
+
+@dataclass(slots=True)
+class Differences:
+    """How many differences there are, and the first of them."""
+
+    total: int = 0
+    first: list[Difference] = field(default_factory=list[Difference])
+
+    def add(self, difference: Difference) -> None:
+        """Note one."""
+        self.total += 1
+        if len(self.first) < SHOWN:
+            self.first.append(difference)
 
 
 @dataclass(slots=True)
 class Tally:
-    """How many were judged, how many agreed, and the first that did not."""
+    """How many were judged, and how many agreed."""
 
     judged: int = 0
     agreed: int = 0
-    differed: int = 0
-    diverged: list[Difference] = field(default_factory=list)
 
-    def differ(self, difference: Difference) -> None:
-        """Note one that did not agree."""
-        self.differed += 1
-        if len(self.diverged) < SHOWN:
-            self.diverged.append(difference)
+    def count(self, *, agrees: bool) -> None:
+        """Count one."""
+        self.judged += 1
+        self.agreed += agrees
 
 
 @dataclass(slots=True)
@@ -45,36 +60,68 @@ class Compared:
 
     compared: int = 0
     differ: int = 0
-    examples: list[str] = field(default_factory=list)
+    examples: list[str] = field(default_factory=list[str])
 
-    def add(self, *, same: bool, example: str = "") -> None:
-        """Count one comparison."""
-        self.compared += 1
-        if not same:
-            self.differ += 1
-            if len(self.examples) < SHOWN:
-                self.examples.append(example)
+    def difference(self, example: str) -> None:
+        """Note one that differs; whoever compares counts `compared`."""
+        self.differ += 1
+        if len(self.examples) < SHOWN:
+            self.examples.append(example)
+
+
+@dataclass(slots=True)
+class Expectation:
+    """What the comparison with the snapshot at the end found."""
+
+    tables: Compared = field(default_factory=Compared)
+    page_info: Compared = field(default_factory=Compared)
+    m2p: Compared = field(default_factory=Compared)
+
+    @property
+    def differ(self) -> int:
+        """How many things differ in all."""
+        return self.tables.differ + self.page_info.differ + self.m2p.differ
+
+
+@dataclass(slots=True)
+class Checked:
+    """What the checking of invariants found."""
+
+    instances: int = 0
+    evaluated: int = 0
+    violated: list[str] = field(default_factory=list[str])
+    vacuous: list[str] = field(default_factory=list[str])
+    """Invariants no instance of which had its premise hold."""
 
 
 @dataclass(slots=True)
 class ReplayReport:
-    """Everything that a replay counts."""
+    """Everything that a replay counts.
+
+    Laws: hypercalls = calls.judged + not modelled (sum) + tails; the differences of `diverged` are those of
+    calls, their tails and trapped writes, one a line at most; those of `event_differences` are apart.
+    """
 
     hypercalls: int = 0
     calls: Tally = field(default_factory=Tally)
     subcalls: Tally = field(default_factory=Tally)
-    events: Tally = field(default_factory=Tally)
     trapped: Tally = field(default_factory=Tally)
-    assumed: Counter[str] = field(default_factory=Counter)
-    not_modelled: Counter[str] = field(default_factory=Counter)
-    continuations: int = 0
+    diverged: Differences = field(default_factory=Differences)
+    events: Tally = field(default_factory=Tally)
+    event_differences: Differences = field(default_factory=Differences)
+    assumed: Counter[str] = field(default_factory=Counter[str])
+    not_modelled: Counter[str] = field(default_factory=Counter[str])
+    subcalls_not_modelled: Counter[str] = field(default_factory=Counter[str])
     tails: int = 0
     """Re-entries of continued calls: neither judged apart nor not modelled."""
-    tables: Compared | None = None
-    page_info: Compared | None = None
-    m2p: Compared | None = None
-    recount_frames: int = 0
-    recount_unexplained: int = 0
+    checked: Checked = field(default_factory=Checked)
+    expectation: Expectation | None = None
     seconds: float = 0.0
     interrupted: bool = False
-    last_n: int = 0
+
+    @property
+    def agrees(self) -> bool:
+        """Whether nothing differs and nothing is violated."""
+        expected = self.expectation is None or not self.expectation.differ
+        found = self.diverged.total or self.event_differences.total or self.checked.violated
+        return expected and not found

@@ -21,11 +21,11 @@ class GuestStores:
 
     machine: Machine
     words: PlainWords
-    known: set[int] = field(default_factory=set)
+    known: set[int] = field(default_factory=set[int])
     """Frames whose contents the model knows: tables of the snapshot, and those validated since."""
-    pending: list[trace.Validate] = field(default_factory=list)
+    pending: list[trace.Validate] = field(default_factory=list[trace.Validate])
     learnt: int = 0
-    refused: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list[str])
 
     def expect(self, events: Iterable[trace.Event]) -> None:
         """Take the validations that the next call shows, in order."""
@@ -43,7 +43,7 @@ class GuestStores:
         self.known.add(mfn)
 
     def _take(self, mfn: int, event: trace.Validate) -> None:
-        now = {e.slot: e.word for e in event.entries}
+        now: dict[int, int] = {e.slot: e.word for e in event.entries}
         if mfn in self.known:
             before = self.words.pages.get(mfn, {})
             changed = [s for s in {*before, *now} if (before.get(s, 0) ^ now.get(s, 0)) & ~ACCESSED_DIRTY]

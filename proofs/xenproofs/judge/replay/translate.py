@@ -1,4 +1,4 @@
-"""From a recorded hypercall's arguments to the model's call, or to nothing if the model does not implement it."""
+"""From a recorded hypercall's arguments to the model's call, or to nothing if the model has none."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -24,6 +24,11 @@ def single(args: Args) -> Single | None:
     if isinstance(args, trace.MmuextOp):
         ops = tuple(ext_op(op) for op in args.ops)
         return mmuext_op.MmuextOp(ops, args.foreigndom, preempted=bool(args.preempted))
+    return _seldom(args)
+
+
+def _seldom(args: Args) -> Single | None:
+    """Return the model's call for what is called less often."""
     if isinstance(args, trace.UpdateVaMappingOtherdomain):
         return UpdateVaMapping(args.va, args.val, args.flags, args.domid)
     if isinstance(args, trace.SetGdt):

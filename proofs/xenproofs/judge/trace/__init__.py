@@ -164,6 +164,7 @@ from xenproofs.judge.trace.state import (
     Cell,
     Row,
     SavedState,
+    is_state,
     read_state,
     write_state,
 )
@@ -346,6 +347,7 @@ __all__ = [
     "encode_count_info",
     "encode_type_info",
     "encoded_lines",
+    "is_state",
     "live_page",
     "read_cases",
     "read_recording",

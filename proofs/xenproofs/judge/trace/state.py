@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypeAlias
 
+from msgspec import Struct
 from msgspec.json import Decoder, Encoder
 
 from xenproofs.judge.trace.files import replace_file
@@ -43,6 +44,13 @@ class _Document(Wire, frozen=True):
     tables: dict[str, list[list[object]]]
 
 
+class _Marked(Struct, frozen=True):
+    """Any document that says its format; other fields do not matter."""
+
+    format: str
+
+
+_MARKED: Final = Decoder(_Marked)
 _DOCUMENT: Final = Decoder(_Document)
 _ENCODER: Final = Encoder()
 
@@ -79,6 +87,19 @@ def read_state(path: Path) -> SavedState:
         found = misfit(error)
         raise BadInput(found.message, file=str(path), field=found.field) from error
     return SavedState(tables)
+
+
+def is_state(path: Path) -> bool:
+    """Tell whether a file says that it is a saved state; what else it is, or that it is none, is not judged.
+
+    Raises:
+        BadInput: the file cannot be read.
+    """
+    data = whole(path)
+    try:
+        return _MARKED.decode(data).format == STATE_FORMAT
+    except DECODE_ERRORS:
+        return False
 
 
 def _rows(table: str, rows: Sequence[Sequence[object]]) -> list[tuple[Cell, ...]]:

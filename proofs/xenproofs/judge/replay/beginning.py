@@ -1,0 +1,112 @@
+"""Where a replay begins: at a snapshot of the real Xen, or at a state that an earlier replay saved."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final, TypeVar
+
+from xenmodel.abi.memory_map import MemoryMap
+from xenmodel.machine import TABLES, plain_machine
+from xenproofs.judge.replay.engine import Replay
+from xenproofs.judge.replay.loading import load_snapshot
+from xenproofs.judge.replay.position import Position, at_snapshot
+from xenproofs.judge.replay.saving import META, cell_of, columns_of, plain
+from xenproofs.judge.replay.stores import GuestStores
+from xenproofs.judge.trace import Cell, Row, SavedState, is_state, read_snapshot, read_state
+from xenspec.errors import BadInput
+from xenspec.table import PlainTable, PlainWords
+
+T = TypeVar("T")
+NOT_ROWS: Final = ("meta", "ram", "words", "xen_slots", "known", "continued", "columns")
+
+
+def begin(path: Path) -> Replay:
+    """Read a snapshot or a saved state, and return a replay that stands there.
+
+    Raises:
+        BadInput: the file cannot be read, or does not fit.
+    """
+    if is_state(path):
+        state = read_state(path)
+        try:
+            return resumed(state)
+        except _Misfit as error:
+            raise BadInput(error.args[1], file=str(path), field=f"tables.{error.args[0]}") from error
+    snapshot = read_snapshot(path)
+    loaded = load_snapshot(snapshot)
+    stores = GuestStores(loaded.machine, loaded.words, known=set(snapshot.tables))
+    return Replay(loaded.machine, stores, memory=loaded.memory, position=at_snapshot(snapshot))
+
+
+class _Misfit(Exception):  # noqa: N818 - becomes a BadInput
+    """A table of a saved state does not fit: its name, and why."""
+
+
+def resumed(state: SavedState) -> Replay:
+    """Return a replay as a saved state describes it."""
+    tables = state.tables
+    missing = {*NOT_ROWS, *TABLES} ^ set(tables)
+    if missing:
+        raise _Misfit(min(missing), "a state of this version has exactly the tables that it names")
+    meta = {row[0]: row[1] for row in tables["meta"]}
+    if tuple(meta) != META:
+        raise _Misfit("meta", f"not the values {', '.join(META)}")
+    ram = tuple((_number("ram", start), _number("ram", end)) for start, end in tables["ram"])
+    memory = MemoryMap(ram, _number("meta", meta["frames"]))
+    m = plain_machine(memory, cpu_count=_number("meta", meta["cpu_count"]))
+    words = PlainWords()
+    m.words = words
+    for frame, cells in tables["words"]:
+        words.pages[_number("words", frame)] = _page(cells)
+    for slot, word in tables["xen_slots"]:
+        m.xen_slots[_number("xen_slots", slot)] = _number("xen_slots", word)
+    columns = {row[0]: row[1] for row in tables["columns"]}
+    for name in TABLES:
+        fill(plain(m, name), name, tables[name], columns.get(name))
+    known = {_number("known", row[0]) for row in tables["known"]}
+    replay = Replay(m, GuestStores(m, words, known=known), memory=memory, position=_position(meta))
+    replay.last_vcpu = _number("meta", meta["last_vcpu"])
+    for vcpu, op, args in tables["continued"]:
+        replay.continued[_number("continued", vcpu)] = str(op), str(args)
+    return replay
+
+
+def fill(table: PlainTable[Cell, object], name: str, rows: Sequence[Row], columns: Cell) -> None:
+    """Give a table the rows that were saved."""
+    for key, *cells in rows:
+        row = table[key]
+        names = columns_of(row)
+        if columns != names:
+            raise _Misfit(name, f"saved with the columns {columns}, this version has {names}")
+        for column, cell in zip(names, cells, strict=True):
+            before: object = getattr(row, column)
+            kind = type(before)
+            if type(cell_of(before)) is not type(cell):
+                raise _Misfit(name, f"{column} of {key} cannot be {cell!r}")
+            try:
+                setattr(row, column, kind(cell))  # type: ignore[call-arg]  # int, bool, tuple or an enumeration
+            except ValueError as error:
+                raise _Misfit(name, f"{column} of {key}: {error}") from error
+
+
+def _page(cells: Cell) -> dict[int, int]:
+    if not isinstance(cells, tuple) or len(cells) % 2:
+        raise _Misfit("words", "slots and words come in pairs")
+    numbers = [_number("words", cell) for cell in cells]
+    return dict(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _position(meta: Mapping[Cell, Cell]) -> Position:
+    return Position(
+        top=_number("meta", meta["top"]),
+        machine=str(meta["machine"]),
+        checkpoint=bool(meta["checkpoint"]),
+        first_n=_number("meta", meta["first_n"]),
+        line=_number("meta", meta["line"]),
+        n=_number("meta", meta["n"]),
+    )
+
+
+def _number(table: str, cell: Cell) -> int:
+    if not isinstance(cell, int) or isinstance(cell, bool):
+        raise _Misfit(table, f"{cell!r} is no number")
+    return cell

@@ -1,0 +1,61 @@
+"""Trapped writes: a guest's direct store to an L1 entry that it maps read-only.
+
+The line has no vCPU; it belongs to that of the call before it. Judged are where the store goes (by a walk
+from the vCPU's base pointer), the entry before it and the entry after it, but for accessed and dirty.
+"""
+
+from typing import TYPE_CHECKING
+
+from xenmodel.abi.pte import ACCESSED_DIRTY, target
+from xenmodel.hardware.walk import walk
+from xenmodel.hypercall import Call
+from xenmodel.memory.trapped import trapped_write
+from xenmodel.step import Refused
+from xenproofs.judge.trace import TrappedWrite
+from xenspec.vocabulary import PAGE_SIZE, Mfn, VcpuId
+
+if TYPE_CHECKING:
+    from xenproofs.judge.replay.engine import Replay
+
+WORD_BYTES = 8
+
+
+def play(replay: "Replay", line: TrappedWrite) -> None:
+    """Play one trapped write."""
+    m = replay.machine
+    v = VcpuId((0, replay.last_vcpu))
+    x = replay.call_of(v)
+    replay.stores.expect(())
+    found = replay.drive(walk(x, m.vcpus[v].base, line.va))
+    table, slot = Mfn(line.store_maddr // PAGE_SIZE), line.store_maddr % PAGE_SIZE // WORD_BYTES
+    expected = f"{line.pre & ~ACCESSED_DIRTY:#x} becomes {line.post & ~ACCESSED_DIRTY:#x}"
+    if found is None or target(found.word) != table or slot != line.va % PAGE_SIZE // WORD_BYTES:
+        got = "the address does not lead there"
+    else:
+        got = _store(replay, x, line, (table, slot))
+    replay.report.trapped.count(agrees=got == expected)
+    if got != expected:
+        replay.differ(line, f"@ptwr to L1 {table:#x}[{slot}]", expected, got, "")
+    replay.noticed(x)
+    if replay.after_call is not None:
+        replay.after_call(line, replay.file)
+
+
+def _store(replay: "Replay", x: Call, line: TrappedWrite, place: tuple[Mfn, int]) -> str:
+    """Let the model store the word; return what became of the entry, as text."""
+    words = replay.machine.words
+    before = words[place]
+    try:
+        replay.drive(trapped_write(x, *place, new_word(line, before)))
+    except Refused as refusal:
+        return f"a fault ({refusal.guard})"
+    return f"{before & ~ACCESSED_DIRTY:#x} becomes {words[place] & ~ACCESSED_DIRTY:#x}"
+
+
+def new_word(line: TrappedWrite, before: int) -> int:
+    """Return the word that the guest's store makes: the whole word, or some bytes of the old one replaced."""
+    if line.bytes == WORD_BYTES:
+        return line.new
+    shift = line.maddr % WORD_BYTES * 8
+    mask = ((1 << line.bytes * 8) - 1) << shift
+    return before & ~mask | line.new << shift & mask

@@ -1,0 +1,1 @@
+"""Reports: what engines found, as JSON for programs and as text for people."""
