@@ -55,12 +55,21 @@ def script(words: str) -> tuple[str, ...]:
     return (str(Path(sys.executable).with_name(name)), *rest)
 
 
-BUNDLED: Final = "tests/recordings/r1_boot.jsonl.gz"
+BUNDLED: Final = "tests/recordings"
 CASES: Final = "tests/recordings/oracle_sample.jsonl.gz"
 SHARED: Final = "../shared/recordings"
 
+
+def replay(name: str, recordings: str, start: str, end: str, *, folder: str = SHARED) -> Stage:
+    """Replay recordings from a snapshot and compare the end with another; names without their endings."""
+    files = [f"{folder}/{one}.jsonl.gz" for one in recordings.split()]
+    ends = [f"{folder}/{one}.json.gz" for one in (start, end)]
+    words = f"xencheck replay {' '.join(files)} --from {ends[0]} --expect {ends[1]}"
+    return Stage(name, python(words), limit=240, needs=(*files, *ends), shown=16)
+
+
 EVIDENCE: Final = (
-    Stage("replay of r1's boot", python(f"xencheck replay {BUNDLED}"), limit=240, needs=(BUNDLED,)),
+    replay("replay of r1's boot", "r1_boot", "r1_snap_sod", "r1_snap_0", folder=BUNDLED),
     Stage("oracle cases", python(f"xencheck oracle {CASES}"), needs=(CASES,)),
 )
 
@@ -81,13 +90,9 @@ TEST: Final = (
     Stage("ruff check", python("ruff check"), limit=60),
     Stage("ruff format", python("ruff format --check"), limit=60),
     Stage("prove", python("xencheck prove"), limit=900, needs=("tool/xencheck/commands/prove.py",)),
-    Stage(
-        "replay of ../shared",
-        python(f"xencheck replay {SHARED}"),
-        limit=900,
-        needs=(SHARED, BUNDLED),
-        after=("replay of r1's boot",),
-    ),
+    replay("replay of r1 chained", "r1_boot r1_workload", "r1_snap_sod", "r1_snap_1"),
+    replay("replay of r1 resumed", "r1_workload", "r1_snap_0", "r1_snap_1"),
+    replay("replay of r3's boot", "r3_boot", "r3_snap_sod", "r3_snap_0"),
 )
 
 DEEP: Final = (

@@ -58,6 +58,8 @@ def command(recordings: tuple[Path, ...], **options: Unpack[Options]) -> Exit:
     from xenproofs.judge.replay.saving import save
     from xenproofs.judge.trace import read_snapshot
 
+    if options["check"] != "off":
+        raise click.ClickException("--check is not available in this build")
     expected = None if options["expect"] is None else read_snapshot(options["expect"])
     replay = begin(options["start"])
     until = options["until"]
