@@ -12,7 +12,7 @@ from xenmodel.domains.traps import SetTrapTable, TrapInfo, set_trap_table
 from xenmodel.domains.vm_assist import VmAssist, vm_assist
 from xenmodel.hardware.access import PAGE_FAULT, Fault, load, store
 from xenmodel.hardware.segments import load_selector
-from xenmodel.hypercall import Result
+from xenmodel.hypercall import Result, run
 from xenmodel.memory.descriptors import SetGdt, UpdateDescriptor, set_gdt, update_descriptor
 from xenmodel.memory.memory_op import Exchange, Reservation
 from xenmodel.memory.mmu_update import Command as MmuCommand
@@ -119,26 +119,26 @@ def _command(h: Harness, command: ExtCommand) -> ExtOp:
 def ask_uvm(h: Harness, op: UvmOp) -> Got:
     """Put an update_va_mapping."""
     call = UpdateVaMapping(h.names.va(op.va), h.names.word(op.pte), op.flags)
-    return Got(h.run(lambda x: update_va_mapping(x, call)).rc)
+    return Got(run(update_va_mapping(h.x, call)).rc)
 
 
 def ask_uvm_other(h: Harness, op: UvmOtherOp) -> Got:
     """Put an update_va_mapping_otherdomain."""
     call = UpdateVaMapping(h.names.va(op.va), h.names.word(op.pte), op.flags, op.dom)
-    return Got(h.run(lambda x: update_va_mapping(x, call)).rc)
+    return Got(run(update_va_mapping(h.x, call)).rc)
 
 
 def ask_set_gdt(h: Harness, op: SetGdtOp) -> Got:
     """Put a set_gdt: six frames as given, the last of them repeated; or no list at all."""
     given = ([h.names.frame(frame) for frame in op.frames] + [Mfn(0)] * GDT_GIVEN)[:GDT_GIVEN]
     frames = (given + [given[-1]] * GDT_LIST)[:GDT_LIST] if op.list else []
-    return Got(h.run(lambda x: set_gdt(x, SetGdt(tuple(frames), op.entries))).rc)
+    return Got(run(set_gdt(h.x, SetGdt(tuple(frames), op.entries))).rc)
 
 
 def ask_update_descriptor(h: Harness, op: UpdateDescriptorOp) -> Got:
     """Put an update_descriptor."""
     call = UpdateDescriptor(h.names.machine_address(op.page) + op.off, op.desc)
-    return Got(h.run(lambda x: update_descriptor(x, call)).rc)
+    return Got(run(update_descriptor(h.x, call)).rc)
 
 
 def ask_set_trap_table(h: Harness, op: SetTrapTableOp) -> Got:
@@ -150,7 +150,7 @@ def ask_set_trap_table(h: Harness, op: SetTrapTableOp) -> Got:
         call = SetTrapTable((TrapInfo(op.vector, op.flags, op.cs, h.names.va(op.address or 0)),))
     elif op.mode == "ptr":
         call = _trap_table_at(h, h.names.va(op.address or 0))
-    return Got(h.run(lambda x: set_trap_table(x, call)).rc)
+    return Got(run(set_trap_table(h.x, call)).rc)
 
 
 def _trap_table_at(h: Harness, va: Va) -> SetTrapTable:
@@ -167,7 +167,7 @@ def _trap_table_at(h: Harness, va: Va) -> SetTrapTable:
 
 
 def _load(h: Harness, va: Va) -> int | Fault:
-    return h.run(lambda x: load(x, va))
+    return run(load(h.x, va))
 
 
 def ask_reservation(h: Harness, op: ReservationOp) -> Got:
@@ -186,7 +186,7 @@ def ask_reservation(h: Harness, op: ReservationOp) -> Got:
         if exchanged
         else Reservation(op.cmd, domain, places or given, op.order, h.allocate)
     )
-    result = h.run(lambda x: memory_operation(x, call))
+    result = run(memory_operation(h.x, call))
     for page, frame in zip(op.extents, result.frames, strict=False):
         h.names.replace(str(page), frame)
         if op.order == 0:
@@ -203,7 +203,7 @@ def ask_write(h: Harness, op: WriteOp) -> Got:
     """Store 8 bytes."""
     va, word = h.names.va(op.va), h.names.word(op.val)
     h.invalidate(va)
-    fault = h.run(lambda x: store(x, va, word))
+    fault = run(store(h.x, va, word))
     if fault is None:
         return Got(0)
     offset = (fault.address or 0) - va if fault.vector == PAGE_FAULT else None
@@ -222,21 +222,21 @@ def ask_read(h: Harness, op: ReadOp) -> Got:
 
 def ask_load_seg(h: Harness, op: LoadSegOp) -> Got:
     """Load a selector."""
-    fault = h.run(lambda x: load_selector(x, op.sel))
+    fault = run(load_selector(h.x, op.sel))
     return Got(0) if fault is None else Got(-1, fault=(fault.vector, fault.error))
 
 
 def ask_vm_assist(h: Harness, op: VmAssistOp) -> Got:
     """Put a vm_assist."""
     command = op.cmd if isinstance(op.cmd, int) else ASSIST[op.cmd]
-    return Got(h.run(lambda x: vm_assist(x, VmAssist(command, op.type))).rc)
+    return Got(run(vm_assist(h.x, VmAssist(command, op.type))).rc)
 
 
 def ask_page_info(h: Harness, op: PageInfoOp) -> Got:
     """Ask a toolstack's question about a frame; refused, the program's buffer shows 0."""
     frame = h.names.frame(op.page)
     try:
-        return Got(0, val=h.run(lambda x: page_frame_info(x, frame, op.dom or 0)))
+        return Got(0, val=run(page_frame_info(h.x, frame, op.dom or 0)))
     except Refused as refusal:
         return Got(-refusal.errno, val=0)
 

@@ -50,10 +50,9 @@ def differences(answer: Answer, got: Got, left_out: frozenset[str] = NO_PAGES) -
         found.append("rc")
     if answer.done != got.done:
         found.append("done")
-    value = _shown_value(answer.val)
-    if value != got.val and not _same_xen_slot(value, got.val):
+    if answer.val is not got.val and not _same_value(answer.val, got.val):
         found.append("val")
-    if (None if answer.fault is None else (answer.fault.vec, answer.fault.err)) != got.fault:
+    if (answer.fault or got.fault) and _shown_fault(answer) != got.fault:
         found.append("fault")
     if answer.cr2off != got.cr2off:
         found.append("cr2off")
@@ -72,8 +71,17 @@ def _shown_value(value: EntryRef | None) -> Shown | None:
     return (value.frame, value.flags) if isinstance(value, NamedEntry) else value
 
 
-def _same_xen_slot(expected: Shown | None, got: Shown | None) -> bool:
-    """Return whether both are what Xen writes into its own slots: equal flags, a frame without a name."""
+def _shown_fault(answer: Answer) -> tuple[int, int] | None:
+    return None if answer.fault is None else (answer.fault.vec, answer.fault.err)
+
+
+def _same_value(expected: EntryRef | None, got: Shown | None) -> bool:
+    """Return whether both are the same value, or both what Xen writes into its own slots.
+
+    That is: equal flags, and a frame without a name.
+    """
+    if _shown_value(expected) == got:
+        return True
     if not isinstance(expected, int) or not isinstance(got, int):
         return False
     return pte.target(got) == XEN_TABLES and (expected ^ got) & FLAG_BITS == 0

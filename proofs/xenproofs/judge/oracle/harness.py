@@ -5,14 +5,13 @@ handed, reads its arguments from its own memory, and does not load a base pointe
 kernel (`guarded`).
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from typing import Final, TypeVar
+from collections.abc import Iterable
+from typing import Final
 
 from xenmodel.abi import pte
 from xenmodel.dispatch import dispatch
 from xenmodel.hardware.access import Fault, load
-from xenmodel.hypercall import Call, Result, Steps, run
+from xenmodel.hypercall import Call, Result, run
 from xenmodel.memory.mmu_update import MmuUpdate
 from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp
 from xenmodel.memory.rows import Place
@@ -20,40 +19,35 @@ from xenproofs.judge.oracle.names import Names
 from xenproofs.judge.oracle.start import BOOT, FRESH_FRAMES, MAX_PAGE, Start
 from xenspec.vocabulary import DOMID_SELF, PAGE_SIZE, SLOTS, Mfn, PageType, Va
 
-T = TypeVar("T")
 KERNEL_SLOT: Final = 511
 """The top-level slot that maps the program itself."""
 
 
-@dataclass(slots=True)
 class Harness:
     """One case in progress: the machine, the names, and the frames that have been given up."""
 
-    start: Start
-    names: Names
-    freed: list[Mfn] = field(default_factory=list[Mfn])
-    """Frames that became free during the case, the last one first to be handed out again."""
-    handed_out: int = 0
-    changes: frozenset[str] = frozenset()
-    """Pages that the operation in progress changed in real Xen, or gives a new frame."""
+    __slots__ = ("changes", "freed", "handed_out", "names", "start", "x")
 
-    def call(self) -> Call:
-        """Return a new call of the asking vCPU."""
-        return Call(self.start.machine, self.start.asker, self.start.domain)
-
-    def run(self, make: Callable[[Call], Steps[T]]) -> T:
-        """Run one call to its end."""
-        return run(make(self.call()))
+    def __init__(self, start: Start, names: Names) -> None:
+        self.start: Final = start
+        self.names: Final = names
+        self.x: Final = Call(start.machine, start.asker, start.domain)
+        """What the asking vCPU calls with, one call after another."""
+        self.freed: Final[list[Mfn]] = []
+        """Frames that became free during the case, the last one first to be handed out again."""
+        self.handed_out = 0
+        self.changes: frozenset[str] = frozenset()
+        """Pages that the operation in progress changed in real Xen, or gives a new frame."""
 
     def batch(self, call: MmuUpdate | MmuextOp) -> Result:
         """Make a call, and re-enter it as often as Xen asks."""
-        result = run(dispatch(self.call(), call))
+        result = run(dispatch(self.x, call))
         done = result.done
         while result.continuation is not None:
             rest = result.continuation.args
             if not isinstance(rest, MmuUpdate | MmuextOp):
                 raise TypeError(rest)
-            result = run(dispatch(self.call(), rest))
+            result = run(dispatch(self.x, rest))
             done += result.done
         return Result(result.rc, done, counted=result.counted)
 
@@ -96,5 +90,5 @@ class Harness:
         m = self.start.machine
         if pte.target(m.words[BOOT[3], va // PAGE_SIZE % SLOTS]) != mfn:
             return False
-        word = self.run(lambda x: load(x, Va(va + KERNEL_SLOT * 8)))
+        word = run(load(self.x, Va(va + KERNEL_SLOT * 8)))
         return not isinstance(word, Fault) and pte.present(word) and pte.target(word) == BOOT[1]

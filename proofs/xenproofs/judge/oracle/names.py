@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final, TypeAlias
 
 from xenmodel.abi import pte
-from xenproofs.judge.oracle.start import BOOT, FOREIGN_FRAMES, OWN_PAGES, SPECIAL, Start
+from xenproofs.judge.oracle.start import BOOT, FOREIGN_FRAMES, MOST_PAGES, OWN_PAGES, SPECIAL, Start
 from xenproofs.judge.trace.naming import EntryRef
 from xenspec.vocabulary import PAGE_SIZE, Mfn, Va
 
@@ -21,17 +21,22 @@ Shown: TypeAlias = int | tuple[str | int, int]
 NAMED_SPECIAL: Final[Mapping[Mfn, str]] = {mfn: name for name, mfn in SPECIAL.items()}
 
 
+PAGES: Final = tuple((f"p{index}", Mfn(OWN_PAGES + index)) for index in range(MOST_PAGES))
+FRAMES: Final = tuple((f"f{index}", Mfn(FOREIGN_FRAMES + index)) for index in range(MOST_PAGES))
+SHOWN_PAGES: Final = tuple((mfn, name) for name, mfn in PAGES)
+SHOWN_FRAMES: Final = tuple((mfn, name) for name, mfn in FRAMES)
+
+
 class Names:
     """The names of one case in progress."""
 
     def __init__(self, start: Start, own_pages: int, foreign_frames: int) -> None:
         self.first_va: Final = start.first_va
-        self.frames: Final[dict[str, Mfn]] = {
-            **{f"p{index}": Mfn(OWN_PAGES + index) for index in range(own_pages)},
-            **{f"f{index}": Mfn(FOREIGN_FRAMES + index) for index in range(foreign_frames)},
-        }
+        self.frames: Final = dict(PAGES[:own_pages] + FRAMES[:foreign_frames])
         """Pages and frames of the case by name."""
-        self.shown: Final = {mfn: name for name, mfn in self.frames.items()}
+        self.version = 0
+        """How often a name got a new meaning."""
+        self.shown: Final = dict(SHOWN_PAGES[:own_pages] + SHOWN_FRAMES[:foreign_frames])
 
     def frame(self, ref: str | int) -> Mfn:
         """Return the frame that a name or number means now."""
@@ -74,6 +79,7 @@ class Names:
     def replace(self, page: str, mfn: Mfn) -> None:
         """Let a page's name mean a new frame."""
         self.frames[page] = mfn
+        self.version += 1
 
     def show(self, page: str, mfn: Mfn) -> None:
         """Let answers name a new frame; what had the name before is shown as `pN~`."""

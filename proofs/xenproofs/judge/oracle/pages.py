@@ -1,5 +1,8 @@
 """What the asking program sees of a page: its page_info, as the answers write it."""
 
+from collections.abc import Callable
+from functools import cache
+from operator import attrgetter
 from typing import Final, TypeAlias
 
 from xenmodel.views import FrameView
@@ -13,15 +16,12 @@ FREE: Final[Seen] = ("free", 0, "", 0, "")
 USUAL: Final[Seen] = ("wr", 1, "v", 2, "a")
 """What a fresh page of a case is, where the case does not say otherwise."""
 WORDS: Final = {kind: "wr" if kind is PageType.WRITABLE else kind.name.lower() for kind in PageType}
-FLAGS: Final = {
-    (pinned, validated, partial, noncoherent): (
-        "p" * pinned + "v" * validated + "t" * partial + "n" * noncoherent
-    )
-    for pinned in (False, True)
-    for validated in (False, True)
-    for partial in (False, True)
-    for noncoherent in (False, True)
-}
+Raw: TypeAlias = tuple[PageType, int, bool, bool, bool, bool, int, bool]
+"""Type, type count, pinned, validated, partial, non-coherent, references, allocated."""
+RAW: Final[Callable[[FrameView], Raw]] = attrgetter(
+    "type", "type_count", "pinned", "validated", "partial", "noncoherent", "ref_count", "allocated"
+)
+"""Looks at a frame."""
 
 
 def told(state: PageState) -> Seen:
@@ -29,14 +29,11 @@ def told(state: PageState) -> Seen:
     return (state.type, state.type_count, state.type_flags, state.ref_count, state.ref_flags)
 
 
-def seen(frame: FrameView) -> Seen:
+@cache
+def seen(raw: Raw) -> Seen:
     """Return the page_info of a frame; a frame that nobody holds is free."""
-    if frame.ref_count == 0:
+    kind, count, pinned, validated, partial, noncoherent, references, allocated = raw
+    if references == 0:
         return FREE
-    return (
-        WORDS[frame.type],
-        frame.type_count,
-        FLAGS[frame.pinned, frame.validated, frame.partial, frame.noncoherent],
-        frame.ref_count,
-        "a" if frame.allocated else "",
-    )
+    flags = "p" * pinned + "v" * validated + "t" * partial + "n" * noncoherent
+    return WORDS[kind], count, flags, references, "a" if allocated else ""

@@ -1,7 +1,6 @@
 """Playing one case: every operation in order, and after each what changed."""
 
-from collections.abc import Callable, Mapping
-from operator import attrgetter
+from collections.abc import Mapping
 from typing import Final
 
 from xenmodel.views import FrameView
@@ -10,16 +9,10 @@ from xenproofs.judge.oracle.compare import Got, differences
 from xenproofs.judge.oracle.deviation import D1, d1_pages, names_any
 from xenproofs.judge.oracle.harness import Harness
 from xenproofs.judge.oracle.names import Names
-from xenproofs.judge.oracle.pages import FREE, USUAL, Seen, seen, told
+from xenproofs.judge.oracle.pages import FREE, RAW, USUAL, Seen, seen, told
 from xenproofs.judge.oracle.start import Asker, Bench
 from xenproofs.judge.oracle.verdict import START, CaseVerdict, Divergence, op_name
 from xenproofs.judge.trace.cases import Case
-from xenspec.vocabulary import Mfn
-
-RAW: Final[Callable[[FrameView], tuple[object, ...]]] = attrgetter(
-    "type", "type_count", "pinned", "validated", "partial", "noncoherent", "ref_count", "allocated"
-)
-"""The fields of a frame that answers show, in one look."""
 
 
 class Observer:
@@ -27,43 +20,38 @@ class Observer:
 
     def __init__(self, harness: Harness) -> None:
         self._harness: Final = harness
-        self._names = dict[str, Mfn]()
-        self._rows = list[tuple[str, FrameView]]()
-        self._raw: Final[dict[str, tuple[object, ...]]] = {}
-        self.known: Final[dict[str, Seen]] = {}
+        self._version = harness.names.version
+        self._names: Final = list(harness.names.frames)
+        self._rows = self._find_rows()
+        self._raw = list(map(RAW, self._rows))
+        self.known: Final = dict(zip(self._names, map(seen, self._raw), strict=True))
         """The pages as they were at the last look."""
         self.replaced: Final[dict[str, Seen]] = {}
         """What the pages that the last look found changed were before."""
-        self._find_rows()
-        for name, row in self._rows:
-            self._raw[name] = RAW(row)
-            self.known[name] = seen(row)
 
     def changes(self) -> dict[str, Seen]:
         """Return the pages whose page_info changed; note the frames that became free."""
-        raw, changed = self._raw, dict[str, Seen]()
+        changed: dict[str, Seen] = {}
         self.replaced.clear()
-        if self._names != self._harness.names.frames:
-            self._find_rows()
-        for name, row in self._rows:
-            now = RAW(row)
-            if now == raw[name]:
-                continue
-            raw[name] = now
-            state = seen(row)
-            if state != self.known[name]:
+        if self._version != self._harness.names.version:
+            self._version = self._harness.names.version
+            self._rows = self._find_rows()
+        before, self._raw = self._raw, list(map(RAW, self._rows))
+        if before == self._raw:
+            return changed
+        for name, raw, old in zip(self._names, self._raw, before, strict=True):
+            if raw != old and (state := seen(raw)) != self.known[name]:
                 self.replaced[name] = self.known[name]
                 self.known[name] = changed[name] = state
                 self._note_freed(name, state)
         return changed
 
-    def _find_rows(self) -> None:
-        self._names = dict(self._harness.names.frames)
+    def _find_rows(self) -> list[FrameView]:
         frames = self._harness.start.machine.frames
-        self._rows = [(name, frames[mfn]) for name, mfn in self._names.items()]
+        return [frames[mfn] for mfn in self._harness.names.frames.values()]
 
     def _note_freed(self, name: str, state: Seen) -> None:
-        mfn = self._names[name]
+        mfn = self._harness.names.frames[name]
         if state == FREE and mfn not in self._harness.freed:
             self._harness.freed.append(mfn)
 
