@@ -154,7 +154,7 @@ def _first_n(text: str | bytes) -> int:
     except (ValueError, RecursionError):
         return 1
     n = document.get("n") if isinstance(document, dict) else None
-    return n if isinstance(n, int) and 1 <= n < 2**64 else 1
+    return n if isinstance(n, int) and not isinstance(n, bool) and 1 <= n < 2**64 else 1
 
 
 @given(text=st.deferred(lambda: damaged_values(kinds())))
