@@ -8,7 +8,7 @@ they may read and must not assign (steps alone change state; see xenmodel.step).
 from dataclasses import dataclass
 from typing import Protocol
 
-from xenmodel.abi.descriptor import DescriptorFormat, Descriptors
+from xenmodel.abi.descriptor import DESCRIPTOR_BYTES, DescriptorFormat, Descriptors, NoDescriptors
 from xenmodel.abi.geometry import FourLevel, PteFormat
 from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.domains.rows import (
@@ -144,12 +144,15 @@ TABLES = (
 """Names of the tables of rows, in Machine's order (`words` is apart)."""
 
 
-def plain_machine(memory: MemoryMap, *, cpu_count: int = 1, ghost: Ghost | None = None) -> Machine:
-    """Return an empty machine of plain rows with the given address map."""
+def plain_machine(
+    memory: MemoryMap, *, cpu_count: int = 1, ghost: Ghost | None = None, pte: PteFormat | None = None
+) -> Machine:
+    """Return an empty machine of plain rows with the given address map and geometry (FourLevel)."""
+    geometry: PteFormat = FourLevel() if pte is None else pte
     return Machine(
         frames=PlainTable("frames", lambda mfn: new_frame(memory, mfn)),
         entries=PlainTable("entries", lambda _: Entry()),
-        words=PlainWords(),
+        words=PlainWords(geometry.slots, (geometry.xen_first, geometry.xen_end), geometry.self_map),
         flights=PlainTable("flights", lambda _: Flight()),
         m2p=PlainTable("m2p", lambda _: MachineToPhys()),
         domains=PlainTable("domains", lambda _: Domain()),
@@ -166,7 +169,7 @@ def plain_machine(memory: MemoryMap, *, cpu_count: int = 1, ghost: Ghost | None 
         world=PlainTable("world", lambda _: Globals()),
         ghost=NoGhost() if ghost is None else ghost,
         cpu_count=cpu_count,
-        pte=FourLevel(),
-        descriptors=Descriptors(),
+        pte=geometry,
+        descriptors=Descriptors() if geometry.word_bytes == DESCRIPTOR_BYTES else NoDescriptors(),
         xen_slots={},
     )

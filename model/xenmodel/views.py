@@ -43,6 +43,8 @@ class FrameView(Protocol):
     @property
     def next_slot(self) -> int: ...  # noqa: D102 - named by its field
     @property
+    def top_l2(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
     def linear(self) -> int: ...  # noqa: D102 - named by its field
     @property
     def noncoherent(self) -> bool: ...  # noqa: D102 - named by its field

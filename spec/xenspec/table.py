@@ -65,7 +65,7 @@ class PlainTable(dict[K, R], Generic[K, R]):
 
 
 class Words(Protocol):
-    """The raw contents of frames: 512 words each, zero unless written."""
+    """The raw contents of frames: 512 words each (1024 in the two-level geometry), zero unless written."""
 
     def __getitem__(self, key: tuple[int, int], /) -> int:
         """Return the word at (frame, slot)."""
@@ -76,11 +76,11 @@ class Words(Protocol):
         ...
 
     def next_present(self, frame: int, slot: int) -> int:
-        """Return the first slot from `slot` on with bit 0 set, else 512."""
+        """Return the first slot from `slot` on with bit 0 set, else the number of slots."""
         ...
 
     def next_nonzero(self, frame: int, slot: int) -> int:
-        """Return the first slot from `slot` on that is not zero, else 512."""
+        """Return the first slot from `slot` on that is not zero, else the number of slots."""
         ...
 
     def last_present(self, frame: int, end: int) -> int:
@@ -88,7 +88,7 @@ class Words(Protocol):
         ...
 
     def none_present(self, frame: int, first: int, end: int, *, top: bool) -> bool:
-        """Return whether no word in slots first .. end-1 has bit 0 set; `top` leaves out Xen's L4 slots."""
+        """Return whether no word in slots first .. end-1 has bit 0 set; `top` leaves out Xen's slots."""
         ...
 
     def all_zero(self, frame: int, first: int, end: int) -> bool:
@@ -104,7 +104,7 @@ class Words(Protocol):
         ...
 
     def write_xen_slots(self, frame: int, slots: Mapping[int, int], *, readonly_m2p: bool) -> None:
-        """Overwrite the L4 slots that belong to Xen with `slots` and the self map."""
+        """Overwrite the slots that belong to Xen with `slots` and the self map."""
         ...
 
     def write_readonly_m2p(self, frame: int, slots: Mapping[int, int], *, shown: bool) -> None:
@@ -113,12 +113,26 @@ class Words(Protocol):
 
 
 class PlainWords:
-    """Words by frame; only those that are not zero are kept."""
+    """Words by frame; only those that are not zero are kept.
 
-    __slots__ = ("pages",)
+    Args:
+        slots: words in a frame.
+        xen: Xen's own slots of a table that has some: the first, and the one after the last.
+        self_map: the one of these that links the table itself, -1 if none does.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("pages", "self_map", "slots", "xen_end", "xen_first")
+
+    def __init__(
+        self,
+        slots: int = 512,
+        xen: tuple[int, int] = (XEN_FIRST_SLOT, XEN_END_SLOT),
+        self_map: int = SELF_MAP_SLOT,
+    ) -> None:
         self.pages: dict[int, dict[int, int]] = {}
+        self.slots = slots
+        self.xen_first, self.xen_end = xen
+        self.self_map = self_map
 
     def __getitem__(self, key: tuple[int, int]) -> int:
         page = self.pages.get(key[0])
@@ -134,18 +148,18 @@ class PlainWords:
             page.pop(key[1], None)
 
     def next_present(self, frame: int, slot: int) -> int:
-        """Return the first slot from `slot` on with bit 0 set, else 512."""
+        """Return the first slot from `slot` on with bit 0 set, else the number of slots."""
         page = self.pages.get(frame)
         if not page:
-            return 512
+            return self.slots
         if page.get(slot, 0) & 1:
             return slot
         if len(page) < FEW:
-            return min((s for s, w in page.items() if s >= slot and w & 1), default=512)
-        for later in range(slot, 512):
+            return min((s for s, w in page.items() if s >= slot and w & 1), default=self.slots)
+        for later in range(slot, self.slots):
             if page.get(later, 0) & 1:
                 return later
-        return 512
+        return self.slots
 
     def last_present(self, frame: int, end: int) -> int:
         """Return the last slot below `end` with bit 0 set, else -1."""
@@ -162,12 +176,12 @@ class PlainWords:
         return -1
 
     def none_present(self, frame: int, first: int, end: int, *, top: bool) -> bool:
-        """Return whether no word in slots first .. end-1 has bit 0 set; `top` leaves out Xen's L4 slots."""
+        """Return whether no word in slots first .. end-1 has bit 0 set; `top` leaves out Xen's slots."""
         if first >= end:
             return True
         found = self.next_present(frame, first)
-        if top and XEN_FIRST_SLOT <= found < XEN_END_SLOT:
-            found = self.next_present(frame, XEN_END_SLOT)
+        if top and self.xen_first <= found < self.xen_end:
+            found = self.next_present(frame, self.xen_end)
         return found >= end
 
     def all_zero(self, frame: int, first: int, end: int) -> bool:
@@ -175,13 +189,13 @@ class PlainWords:
         return first >= end or self.next_nonzero(frame, first) >= end
 
     def next_nonzero(self, frame: int, slot: int) -> int:
-        """Return the first slot from `slot` on that is not zero, else 512."""
+        """Return the first slot from `slot` on that is not zero, else the number of slots."""
         page = self.pages.get(frame)
         if not page:
-            return 512
+            return self.slots
         if slot in page:
             return slot
-        return min((s for s in page if s >= slot), default=512)
+        return min((s for s in page if s >= slot), default=self.slots)
 
     def clear(self, frame: int) -> None:
         """Make every word of the frame zero."""
@@ -192,16 +206,18 @@ class PlainWords:
         self.pages[target] = dict(self.pages.get(source, {}))
 
     def write_xen_slots(self, frame: int, slots: Mapping[int, int], *, readonly_m2p: bool) -> None:
-        """Overwrite the L4 slots that belong to Xen with `slots` and the self map."""
-        for slot in range(XEN_FIRST_SLOT, XEN_END_SLOT):
+        """Overwrite the slots that belong to Xen with `slots` and the self map."""
+        for slot in range(self.xen_first, self.xen_end):
             self[frame, slot] = slots.get(slot, 0)
-        self[frame, SELF_MAP_SLOT] = frame << 12 | SELF_MAP_FLAGS
+        if self.self_map < 0:
+            return
+        self[frame, self.self_map] = frame << 12 | SELF_MAP_FLAGS
         if not readonly_m2p:
-            self[frame, XEN_FIRST_SLOT] = 0
+            self[frame, self.xen_first] = 0
 
     def write_readonly_m2p(self, frame: int, slots: Mapping[int, int], *, shown: bool) -> None:
         """Write or empty the L4 slot of the read-only M2P."""
-        self[frame, XEN_FIRST_SLOT] = slots.get(XEN_FIRST_SLOT, 0) if shown else 0
+        self[frame, self.xen_first] = slots.get(self.xen_first, 0) if shown else 0
 
     def frames(self) -> Iterator[int]:
         """Return the frames that have a word that is not zero."""

@@ -8,6 +8,7 @@ into the selector's RPL. A guest kernel runs in ring 3, so that a requested DPL 
 
 from typing import Protocol
 
+DESCRIPTOR_BYTES = 8
 PRESENT = 1 << 47
 CODE_OR_DATA = 1 << 44
 DPL_SHIFT = 45
@@ -118,3 +119,21 @@ class Descriptors:
     accepted = staticmethod(accepted)
     stored = staticmethod(stored)
     used = staticmethod(used)
+
+
+class NoDescriptors:
+    """Descriptors of a machine that models none: a page of zeros may be a descriptor table, nothing else."""
+
+    __slots__ = ()
+
+    @staticmethod
+    def accepted(_word: int) -> bool:
+        """Return False: it is asked of words other than zero."""
+        return False
+
+    @staticmethod
+    def stored(word: int) -> int:
+        """Return the null descriptor as it is."""
+        return word
+
+    used = stored

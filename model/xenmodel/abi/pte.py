@@ -57,6 +57,11 @@ def user(word: int) -> bool:
     return word & USER != 0
 
 
+def accessed(word: int) -> bool:
+    """Return whether a walk has gone through the entry since the bit was cleared."""
+    return word & ACCESSED != 0
+
+
 def dirty(word: int) -> bool:
     """Return whether a store has gone through the entry since the bit was cleared."""
     return word & DIRTY != 0
@@ -77,8 +82,8 @@ def without_io_rights_refused(word: int) -> bool:
     return word & CACHE != 0
 
 
-def table_flags_refused(word: int) -> bool:
-    """Return whether an L2..L4 entry has flags that Xen refuses."""
+def table_flags_refused(word: int, _level: int, /) -> bool:
+    """Return whether an L2..L4 entry has flags that Xen refuses, at whatever level."""
     return word & TABLE_DISALLOWED != 0
 
 
@@ -92,7 +97,7 @@ def write_combining(word: int) -> bool:
     return word & (CACHE | RW) == WRITE_COMBINING | RW
 
 
-def adjusted(word: int, level: int) -> int:
+def adjusted(word: int, level: int, /) -> int:
     """Return what Xen stores for what a 64-bit guest writes at `level` (1..4)."""
     if not word & PRESENT:
         return word

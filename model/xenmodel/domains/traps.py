@@ -7,7 +7,6 @@ before one that is refused stay stored. A selector loses its privileges: a PV ke
 from dataclasses import dataclass
 
 from xenmodel.abi import descriptor
-from xenmodel.hardware.walk import canonical
 from xenmodel.hypercall import Call, Result, Steps
 from xenmodel.machine import Machine
 from xenmodel.step import require, step
@@ -55,7 +54,7 @@ def set_trap_table(x: Call, call: SetTrapTable) -> Steps[Result]:
     for info in call.handlers:
         if not info.address:
             return Result()
-        if not canonical(info.address):
+        if not x.m.pte.canonical(info.address):
             return Result(rc=-EINVAL)
         selector = descriptor.in_ring_3(info.selector)
         set_handler(x.m, x.vcpu, info.vector, selector, info.flags, info.address)

@@ -14,7 +14,6 @@ from xenmodel.step import require, step
 from xenspec.vocabulary import EAGAIN, EINVAL, SLOTS, VcpuId
 
 NOT_PRESENT = 11
-DESCRIPTOR_BYTES = 8
 
 
 @step("words.word")
@@ -36,8 +35,8 @@ def load_selector(x: Call, selector: int) -> Steps[Fault | None]:
         return None if allowed else refused
     if local and number >= x.m.vcpus[x.vcpu].ldt_entries:
         return refused
-    if local and not (yield from map_ldt_page(x, number * DESCRIPTOR_BYTES)):
-        return Fault(PAGE_FAULT, 0, x.m.vcpus[x.vcpu].ldt_base + number * DESCRIPTOR_BYTES)
+    if local and not (yield from map_ldt_page(x, number * descriptor.DESCRIPTOR_BYTES)):
+        return Fault(PAGE_FAULT, 0, x.m.vcpus[x.vcpu].ldt_base + number * descriptor.DESCRIPTOR_BYTES)
     index, slot = number // SLOTS, number % SLOTS
     frame = (x.m.ldt if local else x.m.gdt)[x.vcpu, index].frame
     if frame == NO_FRAME or not descriptor.loadable(x.m.words[frame, slot]):

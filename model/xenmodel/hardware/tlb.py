@@ -10,7 +10,7 @@ from xenmodel.machine import Machine
 from xenmodel.memory.claim import flush
 from xenmodel.step import require, step
 from xenspec.logic import implies
-from xenspec.vocabulary import EFAULT, EINVAL, PAGE_SIZE, SLOTS, Cpu, DomId, EntryId, VcpuId
+from xenspec.vocabulary import EFAULT, EINVAL, PAGE_SIZE, Cpu, DomId, EntryId, VcpuId
 
 
 @step("cpus.epoch", "cpus.flushed_at", "world.clock")
@@ -56,7 +56,7 @@ def store_through(m: Machine, cpu: Cpu, page: int, slot: int, word: int) -> None
     x = m.tlb[cpu, page]
     require("the translation is cached", x.valid & (x.epoch == m.cpus[cpu].epoch), EFAULT)
     require("it grants writing", x.writable, EFAULT)
-    require("the slot exists", (slot >= 0) & (slot < SLOTS), EINVAL)
+    require("the slot exists", (slot >= 0) & (slot < m.pte.slots), EINVAL)
     m.words[x.frame, slot] = word
 
 

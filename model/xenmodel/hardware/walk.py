@@ -6,31 +6,10 @@ the leaf's only on success (oracle rule 17). Xen keeps its own range out of a gu
 
 from dataclasses import dataclass
 
-from xenmodel.abi import pte
 from xenmodel.hypercall import Call, Steps
 from xenmodel.machine import Machine
 from xenmodel.step import require, step
 from xenspec.vocabulary import EAGAIN, Mfn, Va
-
-XEN_START = 0xFFFF800000000000
-XEN_END = 0xFFFF880000000000
-CANONICAL_LOW_END = 1 << 47
-CANONICAL_HIGH_START = (1 << 64) - (1 << 47)
-
-
-def canonical(va: int) -> bool:
-    """Return whether the processor accepts the address at all."""
-    return va < CANONICAL_LOW_END or va >= CANONICAL_HIGH_START
-
-
-def guest_address(va: int) -> bool:
-    """Return whether the address is canonical and outside Xen's range (__addr_ok)."""
-    return va < CANONICAL_LOW_END or va >= XEN_END
-
-
-def indices(va: Va) -> tuple[int, int, int, int]:
-    """Return the slots that a walk of `va` uses, from level 4 down to 1."""
-    return va >> 39 & 511, va >> 30 & 511, va >> 21 & 511, va >> 12 & 511
 
 
 @step("words.word")
@@ -59,42 +38,44 @@ def walk(x: Call, base: Mfn, va: Va, *, mark: bool = True) -> Steps[Translation 
     m = x.m
     table = base
     writable = user = True
-    slots = indices(va)
-    for slot in slots[:3]:
+    pte = m.pte
+    slots = pte.indices(va)
+    for slot in slots[:-1]:
         word = m.words[table, slot]
         if not pte.present(word):
             return None
-        if mark and not word & pte.ACCESSED:
+        if mark and not pte.accessed(word):
             mark_used(m, table, slot, dirty=False)
             yield mark_used
         writable = writable and pte.writable(word)
         user = user and pte.user(word)
         table = pte.target(word)
-    leaf = m.words[table, slots[3]]
+    leaf = m.words[table, slots[-1]]
     return Translation(
-        table, slots[3], leaf, writable and pte.writable(leaf), user and pte.user(leaf), writable
+        table, slots[-1], leaf, writable and pte.writable(leaf), user and pte.user(leaf), writable
     )
 
 
 def l1_table_of(x: Call, va: Va) -> Steps[Mfn | None]:
     """Return the frame that the vCPU's L2 entry for `va` names, as Xen reads it (map_guest_l1e).
 
-    Xen reads the L2 entry through its linear map, so that the L4 and L3 entries are marked accessed.
+    Xen reads the L2 entry through its linear map, so that the entries above it are marked accessed.
     """
     m = x.m
-    if not guest_address(va):
+    pte = m.pte
+    if not pte.guest_address(va):
         return None
     table = m.vcpus[x.vcpu].base
-    slots = indices(va)
-    for slot in slots[:2]:
+    slots = pte.indices(va)
+    for slot in slots[:-2]:
         word = m.words[table, slot]
         if not pte.present(word):
             return None
-        if not word & pte.ACCESSED:
+        if not pte.accessed(word):
             mark_used(m, table, slot, dirty=False)
             yield mark_used
         table = pte.target(word)
-    word = m.words[table, slots[2]]
+    word = m.words[table, slots[-2]]
     if not pte.present(word):
         return None
     return pte.target(word)

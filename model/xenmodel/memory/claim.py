@@ -29,10 +29,10 @@ from xenspec.vocabulary import (
     EAGAIN,
     EINVAL,
     L1,
+    L2,
     L4,
     NO_TYPE,
     SHARED,
-    SLOTS,
     WRITABLE,
     DomId,
     FlightId,
@@ -102,6 +102,7 @@ def release_general(m: Machine, f: Mfn, holder: holders.Holder) -> None:
     "frames.next_slot",
     "frames.linear",
     "frames.noncoherent",
+    "frames.top_l2",
 )
 def claim(m: Machine, k: FlightId, want: PageType) -> None:
     """Take a type reference: at count zero the type may change, which starts its flush (_get_page_type)."""
@@ -112,7 +113,7 @@ def claim(m: Machine, k: FlightId, want: PageType) -> None:
     if frame.type_count == 0:
         _claim_first(m, k, flight, frame, want)
     else:
-        require("frame is of the type", frame.type == want, EINVAL)
+        require("frame is of the type", (frame.type == want) & Not(frame.top_l2), EINVAL)
         require("frame is not being validated", frame.validated | frame.partial, EAGAIN)
         if frame.validated:
             frame.type_count = frame.type_count + 1
@@ -130,17 +131,54 @@ def _claim_first(m: Machine, k: FlightId, flight: Flight, frame: Frame, want: Pa
     """Take the first type reference of a frame."""
     frame.type_count = 1
     m.ghost.take(flight.frame, holders.flight(k), typed=True, general=False)
-    if frame.type == want:
+    if (frame.type == want) & Not(frame.top_l2):
         if frame.validated:
             flight.mode = HELD
         else:
             _begin_validation(flight, frame)
     else:
-        frame.type = want
-        frame.validated = False
-        frame.flushing = True
-        frame.cursor = 0
-        flight.mode = FLUSHING
+        _begin_flush(flight, frame, want)
+        frame.top_l2 = False
+
+
+def _begin_flush(flight: Flight, frame: Frame, want: PageType) -> None:
+    """Change the type of a frame that nobody uses; its flush comes next."""
+    frame.type = want
+    frame.validated = False
+    frame.flushing = True
+    frame.cursor = 0
+    flight.mode = FLUSHING
+
+
+@step(
+    "flights.mode",
+    "frames.type",
+    "frames.type_count",
+    "frames.validated",
+    "frames.partial",
+    "frames.flushing",
+    "frames.cursor",
+    "frames.top_l2",
+)
+def claim_top_l2(m: Machine, k: FlightId, want: PageType) -> None:
+    """Take the only reference of an L2 table for the top of the address space (PGT_pae_xen_l2)."""
+    flight = m.flights[k]
+    frame = m.frames[flight.frame]
+    require("flight holds a general reference", flight.mode == REF, EAGAIN)
+    require("there are such tables", (m.pte.top_slot >= 0) & (want == L2), EAGAIN)
+    require("the table is linked nowhere else", (frame.type_count == 0) | frame.partial, EINVAL)
+    if frame.partial:
+        require("frame is of the type", (frame.type == L2) & frame.top_l2, EINVAL)
+        frame.partial = False
+        m.ghost.move(
+            flight.frame, holders.partial(flight.frame), holders.flight(k), typed=True, general=False
+        )
+        flight.mode = VALIDATING
+    else:
+        frame.type_count = 1
+        m.ghost.take(flight.frame, holders.flight(k), typed=True, general=False)
+        _begin_flush(flight, frame, L2)
+        frame.top_l2 = True
 
 
 def _begin_validation(flight: Flight, frame: Frame) -> None:
@@ -203,7 +241,7 @@ def drop_type(m: Machine, k: FlightId) -> None:
     frame = m.frames[flight.frame]
     if (frame.type_count == 1) & is_table(frame.type):
         frame.validated = False
-        frame.next_slot = SLOTS
+        frame.next_slot = m.pte.slots
         flight.mode = DEVALIDATING
     else:
         m.ghost.drop(flight.frame, holders.flight(k), typed=True, general=False)

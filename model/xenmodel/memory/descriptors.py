@@ -6,8 +6,8 @@ change of the base pointer or of the LDT, not by unmapping the page (oracle rule
 
 from dataclasses import dataclass
 
-from xenmodel.abi import descriptor, pte
-from xenmodel.hardware.walk import guest_address, walk
+from xenmodel.abi import descriptor
+from xenmodel.hardware.walk import walk
 from xenmodel.hypercall import Call, Result, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory import holders
@@ -118,7 +118,7 @@ def write_descriptor(m: Machine, k: FlightId, slot: int, word: int) -> None:
     kind = m.frames[flight.frame].type
     require("as descriptors or as memory", (kind == SEG) | (kind == WRITABLE), EAGAIN)
     require("the descriptor is acceptable", m.descriptors.accepted(word), EINVAL)
-    require("the slot exists", (slot >= 0) & (slot < SLOTS), EINVAL)
+    require("the slot exists", (slot >= 0) & (slot < m.pte.slots), EINVAL)
     m.words[flight.frame, slot] = m.descriptors.stored(word)
 
 
@@ -197,7 +197,7 @@ def set_ldt(x: Call, address: int, entries: int) -> Steps[None]:
     """MMUEXT_SET_LDT: note the place; a change drops the shadow of the old one."""
     m = x.m
     base = address if entries else 0
-    if entries > MAX_LDT_ENTRIES or (entries and (address % PAGE_SIZE or not guest_address(address))):
+    if entries > MAX_LDT_ENTRIES or (entries and (address % PAGE_SIZE or not m.pte.guest_address(address))):
         raise Refused("the LDT is aligned, small enough and the guest's", EINVAL)
     vcpu = m.vcpus[x.vcpu]
     if (vcpu.ldt_base, vcpu.ldt_entries) == (base, entries):
@@ -229,11 +229,11 @@ def map_ldt_page(x: Call, offset: int) -> Steps[bool]:
     if m.ldt[x.vcpu, index].frame != NO_FRAME:
         return True
     found = yield from walk(x, vcpu.base, Va(vcpu.ldt_base + index * PAGE_SIZE), mark=False)
-    if found is None or not pte.present(found.word):
+    if found is None or not m.pte.present(found.word):
         return False
     _, kn, ko = flights(x.vcpu)
     try:
-        yield from _take_page(x, kn, pte.target(found.word))
+        yield from _take_page(x, kn, m.pte.target(found.word))
     except Refused:
         return False
     put_ldt_page(m, x.vcpu, kn, ko, index)

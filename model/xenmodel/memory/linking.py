@@ -6,12 +6,13 @@ validated table that the caller has locked and puts the old reference in flight,
 that need no new reference, `release` unlinks the next slot down of a table that is being demoted.
 """
 
-from xenmodel.machine import Machine
+from xenmodel.machine import Machine, View
 from xenmodel.memory import holders
 from xenmodel.memory.rows import DEVALIDATING, HELD, IDLE, LINEAR_LIMIT, REF, VALIDATING, Entry, Flight
 from xenmodel.step import require, step
-from xenspec.logic import Not
-from xenspec.vocabulary import EAGAIN, EINVAL, L1, L2, L4, SEG, SLOTS, WRITABLE, FlightId, Mfn, PageType
+from xenmodel.views import FrameView
+from xenspec.logic import Not, either
+from xenspec.vocabulary import EAGAIN, EINVAL, L1, L2, L4, SEG, WRITABLE, FlightId, Mfn, PageType
 
 LINKED = (
     "entries.linked",
@@ -71,7 +72,25 @@ def _require_type(m: Machine, level: PageType, target: Mfn, *, writable: bool) -
 
 def none_present(m: Machine, t: Mfn, first: int, end: int) -> bool:
     """Return whether none of a table's own slots first .. end-1 is present. Part of a step."""
-    return m.words.none_present(t, first, end, top=m.frames[t].type == L4)
+    return m.words.none_present(t, first, end, top=has_xen_slots(m, m.frames[t]))
+
+
+def has_xen_slots(m: View, frame: FrameView) -> bool:
+    """Return whether slots of a table are Xen's own. May be part of a step."""
+    return (frame.type == m.pte.xen_level) & (m.pte.xen_in_each | frame.top_l2)
+
+
+def is_guest_slot(m: View, frame: FrameView, slot: int) -> bool:
+    """Return whether a slot is not Xen's own, the frame being of its type. May be part of a step."""
+    return either(
+        frame.type != m.pte.xen_level,
+        lambda: (slot < m.pte.xen_first) | (slot >= m.pte.xen_end) | Not(m.pte.xen_in_each | frame.top_l2),
+    )
+
+
+def is_changeable(m: View, frame: FrameView, slot: int) -> bool:
+    """Return whether a slot may change while its table is one. May be part of a step."""
+    return (frame.type != m.pte.levels) | (slot < m.pte.changeable)
 
 
 def _require_present(m: Machine, word: int) -> None:
@@ -82,7 +101,8 @@ def _validating(m: Machine, k: FlightId, slot: int) -> Flight:
     flight = m.flights[k]
     require("the table is being validated", flight.mode == VALIDATING, EAGAIN)
     frame = m.frames[flight.frame]
-    require("the slot is the next one", (frame.next_slot == slot) & (slot < SLOTS), EAGAIN)
+    require("the slot is the next one", (frame.next_slot == slot) & (slot < m.pte.slots), EAGAIN)
+    require("the slot is the guest's", is_guest_slot(m, frame, slot), EAGAIN)
     return flight
 
 
@@ -128,7 +148,7 @@ def skip_absent(m: Machine, k: FlightId, slot: int) -> None:
     flight = m.flights[k]
     require("the frame is being validated", flight.mode == VALIDATING, EAGAIN)
     frame = m.frames[flight.frame]
-    require("forward", (frame.next_slot <= slot) & (slot <= SLOTS), EAGAIN)
+    require("forward", (frame.next_slot <= slot) & (slot <= m.pte.slots), EAGAIN)
     if frame.type == SEG:
         require("only zeros between", m.words.all_zero(flight.frame, frame.next_slot, slot), EAGAIN)
     else:
@@ -171,7 +191,8 @@ def _locked(m: Machine, k: FlightId, t: Mfn, slot: int) -> None:
     flight, table = m.flights[k], m.frames[t]
     require("the table is locked", (flight.mode == HELD) & (flight.frame == t), EAGAIN)
     require("it is a page table", (table.type >= L1) & (table.type <= L4), EINVAL)
-    require("the slot exists", (slot >= 0) & (slot < SLOTS), EINVAL)
+    require("the slot exists", (slot >= 0) & (slot < m.pte.slots), EINVAL)
+    require("the slot is the guest's", is_guest_slot(m, table, slot) & is_changeable(m, table, slot), EINVAL)
 
 
 @step(*LINKED, "words.word", "flights.mode", "flights.frame", "frames.linear")
@@ -284,6 +305,7 @@ def _require_linear(m: Machine, t: Mfn, kn: FlightId, word: int) -> None:
     require("a linear entry is read-only", Not(m.pte.writable(word)), EINVAL)
     table, linked, flight = m.frames[t], m.frames[target], m.flights[kn]
     require("the level is above L1", (table.type >= L2) & (table.type <= L4), EINVAL)
+    require("the level has linear tables", (table.type != m.pte.levels) | m.pte.linear_top, EINVAL)
     require(
         "the reference is to the entry's target",
         (flight.mode == HELD) & (flight.frame == target) & (target != t),

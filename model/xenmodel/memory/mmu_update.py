@@ -20,8 +20,6 @@ from xenspec.vocabulary import DOMID_IO, EAGAIN, ENOSYS, EPERM, ESRCH, PAGE_SIZE
 
 PREEMPTED = 1 << 31
 """MMU_UPDATE_PREEMPTED: flag of a re-entry, in the count argument."""
-COMMAND_MASK = 7
-WORD_BYTES = 8
 
 
 class Command(IntEnum):
@@ -91,7 +89,8 @@ def _owners(x: Call, foreign: int) -> tuple[DomId, DomId]:
 
 def _request(x: Call, pointer: int, value: int, table_owner: DomId, named: DomId) -> Steps[None]:
     """Apply one request."""
-    command = pointer & COMMAND_MASK
+    width = x.m.pte.word_bytes
+    command = pointer & (width - 1)
     if command == Command.MACHPHYS:
         yield from _set_m2p(x, pointer, value, table_owner, named)
         return
@@ -103,8 +102,8 @@ def _request(x: Call, pointer: int, value: int, table_owner: DomId, named: DomId
     yield from update_word(
         x,
         Mfn(pointer // PAGE_SIZE),
-        pointer % PAGE_SIZE // WORD_BYTES,
-        value,
+        pointer % PAGE_SIZE // width,
+        value & x.m.pte.word_mask,
         owners=(table_owner, named),
         preserve_ad=command == Command.PRESERVE_AD,
     )

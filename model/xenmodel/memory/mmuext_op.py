@@ -10,7 +10,6 @@ from enum import IntEnum
 
 from xenmodel.domains.naming import named_domain, require_control
 from xenmodel.hardware.tlb import flush_cpus, invalidate_page
-from xenmodel.hardware.walk import guest_address
 from xenmodel.hypercall import PREEMPT_BATCH, Call, Continuation, Preempted, Result, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory.claim import drop_ref, take_ref
@@ -235,7 +234,7 @@ def _invlpg_local(x: Call, op: ExtOp) -> Steps[None]:
 
 
 def _invlpg_all(x: Call, op: ExtOp) -> Steps[None]:
-    if guest_address(op.arg1):
+    if x.m.pte.guest_address(op.arg1):
         yield from invalidate_page(x, op.arg1, everywhere=True)
 
 

@@ -5,20 +5,28 @@ _get_page_type, _put_page_type). `k` is always the flight that holds the frame a
 travels in the flight one level deeper (`deeper(k)`).
 """
 
-from xenmodel.abi import pte
 from xenmodel.hypercall import PREEMPT_TABLE, SPIN, Call, FrameInfo, Preempted, Steps, frame_info, note
 from xenmodel.memory.claim import (
     claim,
+    claim_top_l2,
     drop_ref,
     drop_type,
     finish_flush,
     flush_next_cpu,
 )
 from xenmodel.memory.holders import DEPTH
-from xenmodel.memory.linking import accept_descriptor, install, install_unbacked, release, skip_absent
+from xenmodel.memory.linking import (
+    accept_descriptor,
+    has_xen_slots,
+    install,
+    install_unbacked,
+    release,
+    skip_absent,
+)
 from xenmodel.memory.rows import DEVALIDATING, FLUSHING, HELD, IDLE, NO_FRAME, REF, VALIDATING
 from xenmodel.memory.targets import install_table, take_leaf
 from xenmodel.memory.validation import (
+    clear_unused,
     defer,
     fail_validation,
     finish_devalidation,
@@ -32,7 +40,7 @@ from xenmodel.memory.validation import (
     write_xen_slots,
 )
 from xenmodel.step import Refused
-from xenspec.vocabulary import EAGAIN, L1, L4, SEG, SLOTS, WRITABLE, FlightId, PageType
+from xenspec.vocabulary import EAGAIN, L1, L4, SEG, WRITABLE, FlightId, PageType
 
 
 def deeper(k: FlightId) -> FlightId:
@@ -40,8 +48,10 @@ def deeper(k: FlightId) -> FlightId:
     return FlightId((k[0], k[1] + DEPTH))
 
 
-def take_type(x: Call, k: FlightId, want: PageType) -> Steps[None]:
+def take_type(x: Call, k: FlightId, want: PageType, *, top: bool = False) -> Steps[None]:
     """Take a type reference for the frame in flight `k`, promoting it if need be.
+
+    `top`: as the L2 table for the top of a PAE address space.
 
     Raises Refused with the errno of the innermost failure; the flight then holds its general reference
     still, unless the frame became the vCPU's old table. Raises Preempted with the frame left partial.
@@ -50,18 +60,19 @@ def take_type(x: Call, k: FlightId, want: PageType) -> Steps[None]:
     flight = m.flights[k]
     f = flight.frame
     frame = m.frames[f]
+    take = claim_top_l2 if top else claim
     before: FrameInfo | None = None
     if frame.type_count == 0 or not frame.validated:
         before = frame_info(x, f)
     while True:
         try:
-            claim(m, k, want)
+            take(m, k, want)
             break
         except Refused as refusal:
             if refusal.errno != EAGAIN:
                 raise
             yield SPIN
-    yield claim
+    yield take
     if flight.mode == HELD:
         return
     if flight.mode == FLUSHING:
@@ -105,7 +116,7 @@ def _promote_descriptors(x: Call, k: FlightId) -> Steps[None]:
     f = m.flights[k].frame
     slot = m.words.next_nonzero(f, 0)
     try:
-        while slot < SLOTS:
+        while slot < m.pte.slots:
             skip_absent(m, k, slot)
             yield skip_absent
             accept_descriptor(m, k, slot)
@@ -115,7 +126,7 @@ def _promote_descriptors(x: Call, k: FlightId) -> Steps[None]:
         fail_validation(m, k)
         yield fail_validation
         raise
-    skip_absent(m, k, SLOTS)
+    skip_absent(m, k, m.pte.slots)
     yield skip_absent
 
 
@@ -126,9 +137,10 @@ def _promote_l1(x: Call, k: FlightId) -> Steps[None]:
     owner = m.frames[f].owner
     inner = deeper(k)
     words = m.words
+    end = m.pte.slots
     slot = words.next_present(f, 0)
     try:
-        while slot < SLOTS:
+        while slot < end:
             if m.frames[f].next_slot != slot:
                 skip_absent(m, k, slot)
                 yield skip_absent
@@ -145,8 +157,8 @@ def _promote_l1(x: Call, k: FlightId) -> Steps[None]:
         fail_validation(m, k)
         yield fail_validation
         raise
-    if m.frames[f].next_slot != SLOTS:
-        skip_absent(m, k, SLOTS)
+    if m.frames[f].next_slot != end:
+        skip_absent(m, k, end)
         yield skip_absent
 
 
@@ -182,27 +194,40 @@ def _promote_table(x: Call, k: FlightId, level: PageType) -> Steps[None]:
     m = x.m
     f = m.flights[k].frame
     frame = m.frames[f]
-    first = frame.next_slot
-    slot = _next_guest_slot(x, f, first, level)
-    while slot < SLOTS:
+    if level == m.pte.levels:
+        yield from _clear_unused(x, k, m.pte.walked)
+    first, end = frame.next_slot, m.pte.slots
+    slot = _next_guest_slot(x, f, first)
+    while slot < end:
         if frame.next_slot != slot:
             skip_absent(m, k, slot)
             yield skip_absent
         if level != L4 and slot > first and (yield from _preempted(x, f)):
             yield from _suspend(x, k)
         yield from _promote_slot(x, k, slot)
-        slot = _next_guest_slot(x, f, slot + 1, level)
-    if level != L4 and first < SLOTS - 1 and (yield from _preempted(x, f)):
+        slot = _next_guest_slot(x, f, slot + 1)
+    if level != L4 and first < end - 1 and (yield from _preempted(x, f)):
         if frame.next_slot == first:
             skip_absent(m, k, first + 1)
             yield skip_absent
         yield from _suspend(x, k)
-    if frame.next_slot != SLOTS:
-        skip_absent(m, k, SLOTS)
+    if frame.next_slot != end:
+        skip_absent(m, k, end)
         yield skip_absent
-    if level == L4:
+    if has_xen_slots(m, frame):
         write_xen_slots(m, k, readonly_m2p=m.domains[frame.owner].m2p_strict)
         yield write_xen_slots
+
+
+def _clear_unused(x: Call, k: FlightId, first: int) -> Steps[None]:
+    """Empty the slots of a top-level table, from `first` on, that no walk reads."""
+    m = x.m
+    f = m.flights[k].frame
+    slot = m.words.next_nonzero(f, first)
+    while slot < m.pte.slots:
+        clear_unused(m, k, slot)
+        yield clear_unused
+        slot = m.words.next_nonzero(f, slot + 1)
 
 
 def _preempted(x: Call, table: int) -> Steps[bool]:
@@ -211,11 +236,15 @@ def _preempted(x: Call, table: int) -> Steps[bool]:
     return (yield PREEMPT_TABLE) is True
 
 
-def _next_guest_slot(x: Call, f: int, slot: int, level: PageType) -> int:
-    """Return the next present slot that belongs to the guest, else 512."""
-    slot = x.m.words.next_present(f, slot)
-    if level == L4 and pte.XEN_FIRST_SLOT <= slot <= pte.XEN_LAST_SLOT:
-        slot = x.m.words.next_present(f, pte.XEN_LAST_SLOT + 1)
+def _next_guest_slot(x: Call, f: int, first: int) -> int:
+    """Return the next slot to look at that is the guest's: a present one, or the top slot; else the end."""
+    m = x.m
+    frame, shape = m.frames[f], m.pte
+    slot = m.words.next_present(f, first)
+    if shape.xen_first <= slot < shape.xen_end and has_xen_slots(m, frame):
+        slot = m.words.next_present(f, shape.xen_end)
+    if first <= shape.top_slot < slot and frame.type == shape.levels:
+        return shape.top_slot
     return slot
 
 
@@ -337,9 +366,10 @@ def _demote_table(x: Call, k: FlightId) -> Steps[None]:
 
 def _last_guest_slot(x: Call, f: int, end: int) -> int:
     """Return the last present slot below `end` that belongs to the guest, else -1."""
-    slot = x.m.words.last_present(f, end)
-    if x.m.frames[f].type == L4 and pte.XEN_FIRST_SLOT <= slot <= pte.XEN_LAST_SLOT:
-        slot = x.m.words.last_present(f, pte.XEN_FIRST_SLOT)
+    m = x.m
+    slot = m.words.last_present(f, end)
+    if m.pte.xen_first <= slot < m.pte.xen_end and has_xen_slots(m, m.frames[f]):
+        slot = m.words.last_present(f, m.pte.xen_first)
     return slot
 
 

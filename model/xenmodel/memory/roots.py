@@ -127,10 +127,16 @@ def load_base(x: Call, f: Mfn) -> Steps[None]:
     _, kn, _ = flights(x.vcpu)
     yield from _take_top(x, kn, f)
     yield from drop_ldt(x)
-    if not m.domains[x.domain].m2p_strict and m.words[f, 256] == 0:
+    if _shows_m2p(x, f):
         write_readonly_m2p(m, kn, shown=True)
         yield write_readonly_m2p
     yield from _swap(x, KERNEL)
+
+
+def _shows_m2p(x: Call, f: Mfn) -> bool:
+    """Return whether Xen fills the slot of the read-only M2P when the table is loaded (fill_ro_mpt)."""
+    slot = x.m.pte.m2p_slot
+    return slot >= 0 and not x.m.domains[x.domain].m2p_strict and x.m.words[f, slot] == 0
 
 
 def load_user_base(x: Call, f: int) -> Steps[None]:
@@ -143,7 +149,7 @@ def load_user_base(x: Call, f: int) -> Steps[None]:
     _, kn, _ = flights(x.vcpu)
     if f:
         yield from _take_top(x, kn, Mfn(f))
-        if m.domains[x.domain].m2p_strict:
+        if m.pte.m2p_slot >= 0 and m.domains[x.domain].m2p_strict:
             write_readonly_m2p(m, kn, shown=False)
             yield write_readonly_m2p
     yield from _swap(x, USER)

@@ -77,6 +77,8 @@ class Frame:
     """PTF_partial_set: the entry at `next_slot` is itself partial and keeps its references."""
     next_slot: int = 0
     """nr_validated_ptes: entries below are linked, while a promotion or demotion is under way."""
+    top_l2: bool = False
+    """PGT_pae_xen_l2: last taken as the L2 table whose last slots are Xen's (PAE; see abi.geometry)."""
     linear: int = 0
     """linear_pt_count: above zero own linear entries, below zero uses as a linear target."""
     noncoherent: bool = False

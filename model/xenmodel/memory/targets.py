@@ -5,7 +5,6 @@ owner), I/O space needs the right to it and is adjusted instead of referenced (g
 of L2..L4 tables need a table of the level below, or, read-only, another table of their own level.
 """
 
-from xenmodel.abi import pte
 from xenmodel.hypercall import Call, Steps
 from xenmodel.memory import promotion
 from xenmodel.memory.claim import drop_ref, drop_type, mark_noncoherent, take_ref
@@ -42,9 +41,10 @@ def take_leaf(x: Call, k: FlightId, word: int, table_owner: DomId, named: DomId)
     the right), EBUSY (not the named domain's, or in use as something else), EACCES (caching of Xen's page).
     """
     m = x.m
+    pte = m.pte
     if pte.without_io_rights_refused(word) and not m.domains[table_owner].io_rights:
         raise Refused("L1 flags", EINVAL)
-    f = m.pte.target(word)
+    f = pte.target(word)
     frame = m.frames[f]
     if frame.place == Place.IO:
         check_io(x, f, table_owner, named)
@@ -57,7 +57,7 @@ def take_leaf(x: Call, k: FlightId, word: int, table_owner: DomId, named: DomId)
         yield take_ref
     except Refused as refusal:
         raise Refused(refusal.guard, EBUSY) from None
-    writable = m.pte.writable(word)
+    writable = pte.writable(word)
     if writable:
         yield from take_writable(x, k)
     if frame.special and not pte.cached(word):
@@ -92,27 +92,33 @@ def check_io(x: Call, f: int, table_owner: DomId, named: DomId) -> None:
     asked = x.domain if named == DOMID_IO else named
     for domain in (asked, table_owner):
         if not (m.domains[domain].io_rights and m.frames[f].mappable_io):
-            errno = EINVAL if f == pte.ALL_ONES else EPERM
+            errno = EINVAL if f == m.pte.no_frame else EPERM
             raise Refused("domain may map the I/O frame", errno)
 
 
-def _take_child(x: Call, k: FlightId, word: int, table: int, level: PageType) -> Steps[str]:
-    """Take what an L2..L4 entry needs into flight `k`; return `below`, `linear` or `self`."""
+def _take_child(x: Call, k: FlightId, word: int, table: int, *, top: bool = False) -> Steps[str]:
+    """Take what an L2..L4 entry needs into flight `k`; return `below`, `linear` or `self`.
+
+    `top`: the entry must link an L2 table for the top of the address space.
+    """
     m = x.m
-    if pte.table_flags_refused(word):
+    level = m.frames[table].type
+    if m.pte.table_flags_refused(word, level):
         raise Refused("table flags", EINVAL)
+    if top and not m.pte.present(word):
+        raise Refused("the top slot is present", EINVAL)
     f = m.pte.target(word)
     flight = m.flights[k]
     try:
         if flight.mode == IDLE:
             take_ref(m, k, f, m.frames[table].owner)
             yield take_ref
-        yield from promotion.take_type(x, k, PageType(level - 1))
+        yield from promotion.take_type(x, k, PageType(level - 1), top=top)
     except Refused as refusal:
         if flight.mode == REF:
             drop_ref(m, k)
             yield drop_ref
-        if refusal.errno != EINVAL:
+        if refusal.errno != EINVAL or (level == m.pte.levels and not m.pte.linear_top):
             raise
     else:
         return "below"
@@ -124,8 +130,9 @@ def install_table(x: Call, k: FlightId, inner: FlightId, slot: int, word: int) -
     m = x.m
     t = m.flights[k].frame
     level = m.frames[t].type
-    how = yield from _take_child(x, inner, word, t, level)
-    stored = pte.adjusted(word, level)
+    top = slot == m.pte.top_slot and level == m.pte.levels
+    how = yield from _take_child(x, inner, word, t, top=top)
+    stored = m.pte.adjusted(word, level)
     if how == "below":
         install(m, k, inner, slot, stored)
         yield install
@@ -148,7 +155,7 @@ def replace_table(
     m = x.m
     kn, ko = flights
     t = m.flights[k].frame
-    how = yield from _take_child(x, kn, word, t, m.frames[t].type)
+    how = yield from _take_child(x, kn, word, t)
     if how == "below":
         replace(m, k, kn, ko, slot, word)
         yield replace

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from xenmodel.domains.naming import named_domain, require_control
 from xenmodel.hardware.tlb import flush_cpus, invalidate_page
-from xenmodel.hardware.walk import indices, l1_table_of
+from xenmodel.hardware.walk import l1_table_of
 from xenmodel.hypercall import Call, Preempted, Result, Steps
 from xenmodel.memory.updates import modify, take_locked_l1, unlock_and_drop
 from xenmodel.step import Refused
@@ -49,7 +49,7 @@ def _update(x: Call, call: UpdateVaMapping, named: DomId) -> Steps[None]:
     if table is None or not (yield from take_locked_l1(x, table, x.domain)):
         raise Refused("the address has an L1 table of the caller", EINVAL)
     try:
-        yield from modify(x, indices(call.va)[3], call.value, named)
+        yield from modify(x, x.m.pte.indices(call.va)[-1], call.value & x.m.pte.word_mask, named)
     except (Refused, Preempted):
         yield from unlock_and_drop(x)
         raise

@@ -7,12 +7,11 @@ vCPU's old table and is finished by a re-entry (mod_lN_entry).
 
 from functools import cache
 
-from xenmodel.abi import pte
 from xenmodel.hypercall import Call, Preempted, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory.claim import drop_ref, drop_type, lock_page, take_ref, unlock_page
 from xenmodel.memory.holders import Purpose
-from xenmodel.memory.linking import amend, empty, replace, replace_unbacked
+from xenmodel.memory.linking import amend, empty, is_changeable, is_guest_slot, replace, replace_unbacked
 from xenmodel.memory.promotion import drop_leaf, take_type
 from xenmodel.memory.rows import HELD, IDLE
 from xenmodel.memory.targets import replace_table, take_leaf
@@ -21,10 +20,10 @@ from xenmodel.step import Refused, require, step
 from xenspec.vocabulary import (
     EAGAIN,
     EINVAL,
+    EPERM,
     L1,
     L2,
     L4,
-    SLOTS,
     WRITABLE,
     DomId,
     FlightId,
@@ -46,7 +45,7 @@ def write_word(m: Machine, k: FlightId, slot: int, word: int) -> None:
     flight = m.flights[k]
     require("the frame is held", flight.mode == HELD, EAGAIN)
     require("as writable memory", m.frames[flight.frame].type == WRITABLE, EAGAIN)
-    require("the slot exists", (slot >= 0) & (slot < SLOTS), EINVAL)
+    require("the slot exists", (slot >= 0) & (slot < m.pte.slots), EINVAL)
     m.words[flight.frame, slot] = word
 
 
@@ -58,11 +57,13 @@ def modify(
     k, _, ko = flights(x.vcpu)
     t = m.flights[k].frame
     level = m.frames[t].type
-    if level == L4 and pte.XEN_FIRST_SLOT <= slot <= pte.XEN_LAST_SLOT:
-        raise Refused("the slot belongs to the guest", EINVAL)
+    if not is_guest_slot(m, m.frames[t], slot):
+        raise Refused("the slot belongs to the guest", EINVAL if level == L4 else EPERM)
+    if not is_changeable(m, m.frames[t], slot):
+        raise Refused("the slot may change", EINVAL)
     before = m.words[t, slot]
     if not m.pte.present(word):
-        stored = pte.with_accessed_dirty_of(word, before) if preserve_ad else word
+        stored = m.pte.with_accessed_dirty_of(word, before) if preserve_ad else word
         empty(m, k, ko, slot, stored)
         yield empty
     else:
@@ -79,6 +80,7 @@ def _modify_present(
     t = m.flights[k].frame
     level = m.frames[t].type
     _check_flags(x, t, level, word)
+    pte = m.pte
     before = m.words[t, slot]
     stored = pte.adjusted(word, level)
     if fast and pte.same_but_for_fast_path(before, stored):
@@ -103,10 +105,11 @@ def _modify_present(
 
 def _check_flags(x: Call, t: Mfn, level: PageType, word: int) -> None:
     """Refuse flags that no entry of this table may have."""
+    pte = x.m.pte
     if level == L1:
         if pte.without_io_rights_refused(word) and not x.m.domains[x.m.frames[t].owner].io_rights:
             raise Refused("L1 flags", EINVAL)
-    elif pte.table_flags_refused(word):
+    elif pte.table_flags_refused(word, level):
         raise Refused("table flags", EINVAL)
 
 

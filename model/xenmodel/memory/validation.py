@@ -9,11 +9,11 @@ yet (always so for L1 and descriptor pages), else a partial table that the vCPU 
 from xenmodel.machine import Machine
 from xenmodel.memory import holders
 from xenmodel.memory.claim import release_general
-from xenmodel.memory.linking import none_present
+from xenmodel.memory.linking import has_xen_slots, none_present
 from xenmodel.memory.rows import DEVALIDATING, HELD, IDLE, NO_FRAME, REF, VALIDATING, Flight, Frame, Mode
 from xenmodel.step import require, step
-from xenspec.logic import Not
-from xenspec.vocabulary import EAGAIN, L4, NO_TYPE, SEG, SLOTS, FlightId, Mfn, VcpuId
+from xenspec.logic import Not, either
+from xenspec.vocabulary import EAGAIN, L4, NO_TYPE, SEG, FlightId, Mfn, VcpuId
 
 FREEING = (
     "frames.ref_count",
@@ -46,17 +46,36 @@ def _working(m: Machine, k: FlightId, mode: Mode) -> tuple[Flight, Frame]:
 def finish_validation(m: Machine, k: FlightId) -> None:
     """Mark a table whose every slot has been looked at as validated."""
     flight, frame = _working(m, k, VALIDATING)
-    require("every slot was looked at", frame.next_slot == SLOTS, EAGAIN)
+    require("every slot was looked at", frame.next_slot == m.pte.slots, EAGAIN)
+    require("the top of the address space is Xen's", _top_is_xens(m, flight.frame, frame), EAGAIN)
     frame.validated = True
     flight.mode = HELD
     _drop_partial_ref(m, flight.frame, frame)
 
 
+def _top_is_xens(m: Machine, f: Mfn, frame: Frame) -> bool:
+    """Return whether a top-level table links an L2 table with Xen's slots where it must (PAE)."""
+    return either(
+        (m.pte.top_slot < 0) | (frame.type != m.pte.levels),
+        lambda: m.entries[f, m.pte.top_slot].linked & m.frames[m.entries[f, m.pte.top_slot].target].top_l2,
+    )
+
+
+@step("words.word")
+def clear_unused(m: Machine, k: FlightId, slot: int) -> None:
+    """Empty a slot of a top-level table that no walk reads (the memset of promote_l3_table, PAE)."""
+    flight, frame = _working(m, k, VALIDATING)
+    require("a top-level table", (frame.type == m.pte.levels) & (frame.next_slot <= slot), EAGAIN)
+    require("the slot is no entry", (slot >= m.pte.walked) & (slot < m.pte.slots), EAGAIN)
+    m.words[flight.frame, slot] = 0
+
+
 @step("words.word")
 def write_xen_slots(m: Machine, k: FlightId, *, readonly_m2p: bool) -> None:
-    """Overwrite the L4 slots that belong to Xen (init_xen_l4_slots)."""
+    """Overwrite the slots that belong to Xen (init_xen_l4_slots, init_xen_pae_l2_slots)."""
     flight, frame = _working(m, k, VALIDATING)
-    require("a top-level table", (frame.type == L4) & (frame.next_slot == SLOTS), EAGAIN)
+    require("all of it is looked at", frame.next_slot == m.pte.slots, EAGAIN)
+    require("it has slots of Xen", has_xen_slots(m, frame), EAGAIN)
     m.words.write_xen_slots(flight.frame, m.xen_slots, readonly_m2p=readonly_m2p)
 
 
@@ -159,7 +178,7 @@ def keep_in_entry(m: Machine, k: FlightId, kc: FlightId, slot: int) -> None:
         EAGAIN,
     )
     frame = m.frames[flight.frame]
-    require("the slot is the next one", (frame.next_slot == slot) & (slot < SLOTS), EAGAIN)
+    require("the slot is the next one", (frame.next_slot == slot) & (slot < m.pte.slots), EAGAIN)
     require("the slot has no child yet", Not(frame.partial_entry), EAGAIN)
     require("the child is held by a general reference", child.mode == REF, EAGAIN)
     m.ghost.move(
@@ -219,7 +238,7 @@ def take_old_child(m: Machine, v: VcpuId, k: FlightId, kc: FlightId, slot: int) 
     flight, vcpu, child = m.flights[k], m.vcpus[v], m.flights[kc]
     require("the table is being validated", flight.mode == VALIDATING, EAGAIN)
     frame = m.frames[flight.frame]
-    require("the slot is the next one", (frame.next_slot == slot) & (slot < SLOTS), EAGAIN)
+    require("the slot is the next one", (frame.next_slot == slot) & (slot < m.pte.slots), EAGAIN)
     require("the slot has no child yet", Not(frame.partial_entry), EAGAIN)
     require("the child's flight is idle", child.mode == IDLE, EAGAIN)
     require("the vCPU has a partial old table", (vcpu.old_table != NO_FRAME) & vcpu.old_partial, EAGAIN)

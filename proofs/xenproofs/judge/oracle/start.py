@@ -10,8 +10,8 @@ from functools import partial
 from typing import Final, Literal, Protocol, runtime_checkable
 
 from xenmodel.abi import pte
+from xenmodel.abi.geometry import FourLevel
 from xenmodel.abi.memory_map import MemoryMap
-from xenmodel.hardware.walk import indices
 from xenmodel.machine import Machine, new_frame, plain_machine
 from xenmodel.memory.rows import Entry, Frame
 from xenspec.table import PlainTable, PlainWords
@@ -105,7 +105,7 @@ class Bench:
         self._asker: Final = VcpuId((self._domain, 0))
         self._first_va: Final = FIRST_VA[by]
         self._frames: Final = _frames(self._domain, by)
-        self._links: Final = _links(indices(FIRST_VA[by]))
+        self._links: Final = _links(FourLevel.indices(FIRST_VA[by]))
         self._words: Final = {at: pte.entry(target, BOOT_FLAGS) for at, (_, target) in self._links.items()}
         self._machine: Final = self._build()
         self._tables: Final = [
@@ -157,7 +157,7 @@ class Bench:
         return Entry(linked=True, linked_as=found[0], target=found[1], writable=True, backed=True)
 
 
-def _links(path: tuple[int, int, int, int]) -> dict[tuple[int, int], tuple[int, Mfn]]:
+def _links(path: tuple[int, ...]) -> dict[tuple[int, int], tuple[int, Mfn]]:
     """Return level and target of the boot tables' entries: the way down to the pages, and the pages."""
     ways: dict[tuple[int, int], tuple[int, Mfn]] = {
         (BOOT[4 - level], path[4 - level]): (level, BOOT[5 - level]) for level in (4, 3, 2)
