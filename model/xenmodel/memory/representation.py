@@ -37,6 +37,8 @@ from xenspec.vocabulary import (
     WordId,
 )
 
+__all__ = ["REPRESENTATION"]
+
 invariant = REPRESENTATION.invariant
 
 

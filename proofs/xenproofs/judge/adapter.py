@@ -4,18 +4,20 @@ The model's code is typed against tables of its own rows. Recording and tracking
 but for whoever treats all tables alike their key and row types are in the way: here they are set aside.
 """
 
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from xenspec.invariant import Invariant
 from xenspec.table import PlainTable, Table
 
 if TYPE_CHECKING:
-    from xenproofs.judge.recording import Journal
+    from xenproofs.judge.recording import Change, Journal
+    from xenproofs.judge.tracking import StateView, Tracked, TrackedWords
 
 K = TypeVar("K")
 R = TypeVar("R")
 S = TypeVar("S")
+T = TypeVar("T")
 
 AnyTable: TypeAlias = PlainTable[Hashable, object]
 """A table whose key and row types are set aside."""
@@ -52,3 +54,40 @@ def stateless(invariants: Iterable[Invariant[S]]) -> list[AnyInvariant]:
 def evaluator(invariant: AnyInvariant) -> Evaluate:
     """Return an invariant's function for any key; the caller sees to it that the key is of its type."""
     return cast("Evaluate", invariant.function)
+
+
+def tracked(view: "StateView", table: str) -> dict[Hashable, object]:
+    """Return the rows of a table that were read through a view, with their types set aside."""
+    return cast("dict[Hashable, object]", getattr(view, table))
+
+
+def fetch(view: "StateView", table: str) -> Callable[[Hashable], object]:
+    """Return a function from a key to the row that a table has there, or None."""
+    source = cast("Tracked[Hashable, object] | TrackedWords", getattr(view, table))
+    read: object = source.store.get if isinstance(source.store, PlainTable) else source.store.__getitem__
+    return cast("Callable[[Hashable], object]", read)
+
+
+def any_holds(of: Callable[[K, R], T]) -> Callable[[Hashable, object], T]:
+    """Set the key and row types of a function on rows aside; the caller gives it rows of its own table."""
+    return cast("Callable[[Hashable, object], T]", of)
+
+
+def keys_of(changes: "Iterable[Change]", table: Mapping[K, object]) -> list[K]:  # noqa: ARG001 - gives the type
+    """Return the keys of a table's changes, typed as the table's keys."""
+    return [cast("K", change.key) for change in changes]
+
+
+def row_at(view: "StateView", table: str, key: object) -> object:
+    """Return the row (or word) of a view's table at a key, without noting that it was read."""
+    source = cast("Tracked[Hashable, object] | TrackedWords", getattr(view, table))
+    if not isinstance(source.store, PlainTable):
+        return source.store[cast("tuple[int, int]", key)]
+    store = cast("PlainTable[object, object]", source.store)
+    row = store.get(key)
+    return store.fresh(key) if row is None else row
+
+
+def members(value: object) -> tuple[object, ...] | None:
+    """Return the members of a tuple; None of anything else."""
+    return cast("tuple[object, ...]", value) if isinstance(value, tuple) else None

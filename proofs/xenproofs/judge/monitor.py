@@ -1,0 +1,304 @@
+"""The monitor: all invariants, held against a running machine, at the cost of what changes.
+
+    monitor = Monitor.over(machine)         # a plain machine, loaded or empty; from now on monitor.machine
+    violations = monitor.start()             # every instance once
+    ... run a hypercall of domain d on monitor.machine ...
+    violations = monitor.after_call(d)       # call mode: what the call changed
+
+Step mode (`Monitor.over(machine, steps=True)`) keeps exact sets of holders beside the machine, and is to be
+told of each step as hypercalls yield them, before the next one runs:
+
+    monitor.begin_call(d)
+    for shown in hypercall: violations = monitor.after_step(shown)      # or: monitor.drive(d, hypercall)
+
+It then also reports writes that a step does not declare; `IllegalHolder` is raised where a step takes or
+drops a reference wrongly. `monitor.try_step(step, *arguments)` runs one step and checks a refusal as well.
+`monitor.counts()` says how much was evaluated, `monitor.tallies()` what became of each invariant.
+"""
+
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final, ParamSpec, TypeVar
+
+from xenmodel.hardware.representation import REPRESENTATION as TLB
+from xenmodel.hypercall import Marker, Steps
+from xenmodel.machine import Machine
+from xenmodel.memory.holding import HOLDING, KINDS
+from xenmodel.memory.representation import REPRESENTATION
+from xenmodel.step import WRITES, Refused
+from xenproofs.judge.adapter import AnyInvariant, keys_of, stateless
+from xenproofs.judge.bundles import OWN_TABLES, Bundle, Tally
+from xenproofs.judge.counting import RunningCounts
+from xenproofs.judge.explain import explain
+from xenproofs.judge.ghost import HolderSets
+from xenproofs.judge.recording import ALL_FIELDS, Change, Recorder, Write
+from xenproofs.judge.tracking import Author, Ghosts, Granted, StateView, store_of
+from xenspec.memory.invariants import SAFETY
+from xenspec.table import PlainTable
+from xenspec.vocabulary import DomId
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+CALL_INVARIANTS: Final = (*stateless(SAFETY), *stateless(REPRESENTATION), *stateless(TLB))
+"""What call mode checks: everything that needs no sets of holders."""
+STEP_INVARIANTS: Final = (*CALL_INVARIANTS, *stateless(HOLDING))
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """An invariant that does not hold, or a rule of steps that was broken."""
+
+    name: str
+    key: Hashable
+    sentence: str
+    properties: tuple[int, ...]
+    detail: tuple[str, ...]
+    """What was given and what is broken, with the values."""
+
+    def __str__(self) -> str:
+        return "\n  ".join((f"{self.name} at {self.key}: {self.sentence}", *self.detail))
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How much a monitor has done."""
+
+    instances: int
+    """Evaluations of one key with what of its bundle was concerned."""
+    evaluated: int
+    """Evaluations of single invariants."""
+    invariants: int
+    witnessed: int
+    """Invariants whose premise was seen to hold."""
+
+
+@dataclass(slots=True)
+class Monitor:
+    """All invariants over one machine."""
+
+    recorder: Recorder
+    machine: Machine
+    bundles: dict[str, Bundle]
+    view: StateView
+    ghosts: Ghosts
+    counting: RunningCounts
+    steps: bool
+    actor: DomId = DomId(0)
+    """The domain whose call is being made."""
+    _by_table: dict[str, list[Bundle]] = field(default_factory=dict[str, list[Bundle]])
+
+    @classmethod
+    def over(
+        cls, machine: Machine, *, steps: bool = False, invariants: Iterable[AnyInvariant] | None = None
+    ) -> "Monitor":
+        """Take over a plain machine; the invariants are all that the mode can check unless given."""
+        sets = HolderSets.of(machine) if steps else HolderSets()
+        recorder = Recorder.over(machine, sets if steps else None)
+        if steps:
+            sets.recorded(recorder)
+        else:
+            recorder.layouts.add("counts", ("typed", "general", "own", "uses"))
+        authors = recorder.watch(PlainTable[tuple[int, int], Author]("authors", lambda _: Author()), Author)
+        granted: PlainTable[tuple[int, int], Granted] = PlainTable("granted", lambda _: Granted())
+        ghosts = Ghosts(sets.counts, sets.held, authors, recorder.watch(granted, Granted))
+        view = StateView.of(recorder.machine, ghosts)
+        chosen = list((STEP_INVARIANTS if steps else CALL_INVARIANTS) if invariants is None else invariants)
+        bundles = {
+            key: Bundle(key, [i for i in chosen if i.key == key], recorder.layouts, view)
+            for key in dict.fromkeys(invariant.key for invariant in chosen)
+        }
+        monitor = cls(
+            recorder=recorder,
+            machine=recorder.machine,
+            bundles=bundles,
+            view=view,
+            ghosts=ghosts,
+            counting=RunningCounts(recorder, store_of(sets.counts), holders=not steps),
+            steps=steps,
+        )
+        for table in recorder.layouts.by_table:
+            monitor._by_table[table] = [b for b in bundles.values() if table in b.dependencies]
+        return monitor
+
+    # --- Evaluating -----------------------------------------------------------------------------------------
+
+    def start(self) -> list[Violation]:
+        """Evaluate every instance once; entries that link another domain's frame count as their owner's."""
+        self.recorder.drain()
+        self.counting.start()
+        self.counting.touched.clear()
+        entries, frames = store_of(self.machine.entries), store_of(self.machine.frames)
+        for e, row in entries.items():
+            if row.linked and row.backed and frames[row.target].owner != frames[e[0]].owner:
+                self.ghosts.authors[e].domain = frames[e[0]].owner
+        self.recorder.drain()
+        return self.check_all()
+
+    def check_all(self) -> list[Violation]:
+        """Evaluate every instance, whatever changed."""
+        for bundle in self.bundles.values():
+            for key in self._keys(bundle.key_type):
+                bundle.mark(key)
+        return self._run()
+
+    def after_call(self, actor: DomId) -> list[Violation]:
+        """Evaluate what a call of `actor` changed."""
+        self.actor = actor
+        return self.after(self.recorder.drain())
+
+    def after(self, changes: dict[str, list[Change]]) -> list[Violation]:
+        """Evaluate what changes concern."""
+        self.counting.apply(changes)
+        if self.counting.touched:
+            counted = [Change(f, ALL_FIELDS, (), ()) for f in self.counting.touched]
+            self.counting.touched.clear()
+            changes.setdefault("counts", []).extend(counted)
+        if "entries" in changes:
+            self._note_authors(changes["entries"])
+            changes |= self._drain_authors()
+        for table, of_table in changes.items():
+            for bundle in self._by_table[table]:
+                bundle.spread(table, of_table)
+        if self.steps:
+            self._mark_holds(changes.get("held", ()))
+        return self._run()
+
+    def _run(self) -> list[Violation]:
+        failed = [failure for bundle in self.bundles.values() if bundle.dirty for failure in bundle.run()]
+        return [self._violation(invariant, key) for invariant, key in failed]
+
+    def _violation(self, invariant: AnyInvariant, key: Hashable) -> Violation:
+        detail = explain(invariant, self.view, key)
+        return Violation(invariant.name, key, invariant.sentence, invariant.properties, detail)
+
+    def _keys(self, key_type: str) -> Iterator[Hashable]:
+        """Return every key of a type that has a row."""
+        if key_type in KINDS:
+            for frame, holder in store_of(self.ghosts.held):
+                if holder[0] == KINDS[key_type]:
+                    yield (frame, holder[1], holder[2])
+            return
+        for table in OWN_TABLES[key_type]:
+            if table == "words":
+                yield from self.recorder.words.keys()
+            elif table == "counts":
+                yield from store_of(self.ghosts.counts)
+            else:
+                yield from self.recorder.journals[table].store
+
+    def _mark_holds(self, changes: Iterable[Change]) -> None:
+        """Mark the instances of holds that are new."""
+        by_kind = {KINDS[key_type]: b for key_type, b in self.bundles.items() if key_type in KINDS}
+        for frame, (kind, a, b) in keys_of(changes, store_of(self.ghosts.held)):
+            if kind in by_kind:
+                by_kind[kind].mark((frame, a, b))
+
+    def _note_authors(self, changes: list[Change]) -> None:
+        """Remember who linked an entry to another domain's frame."""
+        entries, frames = store_of(self.machine.entries), store_of(self.machine.frames)
+        authors = store_of(self.ghosts.authors)
+        for e in keys_of(changes, entries):
+            row = entries[e]
+            if not (row.linked and row.backed):
+                continue
+            if e in authors or frames[row.target].owner != frames[e[0]].owner:
+                self.ghosts.authors[e].domain = self.actor
+
+    def _drain_authors(self) -> dict[str, list[Change]]:
+        found = self.recorder.journals["authors"].changes()
+        return {"authors": found} if found else {}
+
+    # --- Step mode ------------------------------------------------------------------------------------------
+
+    def begin_call(self, actor: DomId) -> None:
+        """Note who makes the call whose steps follow."""
+        self.actor = actor
+
+    def after_step(self, shown: object) -> list[Violation]:
+        """Check what the step that was yielded has changed, and that it declares it."""
+        if isinstance(shown, Marker):
+            return []
+        changes = self.recorder.drain()
+        undeclared = self._undeclared(getattr(shown, "__name__", ""), changes)
+        return undeclared + self.after(changes)
+
+    def drive(
+        self, actor: DomId, hypercall: Steps[T], preempt: Callable[[], bool] = lambda: False
+    ) -> tuple[T, list[Violation]]:
+        """Run a hypercall to its end, checking after every step; `preempt` answers its preemption points."""
+        self.begin_call(actor)
+        found: list[Violation] = []
+        answer: bool | None = None
+        try:
+            while True:
+                shown = hypercall.send(answer)
+                answer = preempt() if isinstance(shown, Marker) else None
+                found += self.after_step(shown)
+        except StopIteration as end:
+            result: T = end.value
+            found += self.after_step(_nothing)
+            return result, found
+
+    def try_step(
+        self, step: Callable[P, object], *args: P.args, **kwargs: P.kwargs
+    ) -> tuple[Refused | None, list[Violation]]:
+        """Run one step; refused, it must have changed nothing, else no more than it declares."""
+        self.recorder.drain()
+        name = getattr(step, "__name__", "")
+        try:
+            step(*args, **kwargs)
+        except Refused as refusal:
+            changes = self.recorder.drain()
+            return refusal, self._undeclared(f"{name}, refused", changes) + self.after(changes)
+        return None, self.after_step(step)
+
+    def _undeclared(self, step: str, changes: dict[str, list[Change]]) -> list[Violation]:
+        """Return the writes that a step does not declare."""
+        declared = WRITES.get(step, ())
+        return [
+            Violation(
+                "declared_writes",
+                write.cell,
+                "A step changes only what it declares, and nothing if it is refused.",
+                (10, 16),
+                (f"{step or 'nothing'}: {write.cell} from {write.before} to {write.after}",),
+            )
+            for write in self.recorder.writes(changes)
+            if write.cell.table not in GHOST_TABLES and _place(write) not in declared
+        ]
+
+    # --- What was done --------------------------------------------------------------------------------------
+
+    def tallies(self) -> list[Tally]:
+        """Return what became of each invariant."""
+        return [tally for bundle in self.bundles.values() for tally in bundle.tallies]
+
+    def evaluated(self) -> dict[str, int]:
+        """Return how often each invariant was evaluated."""
+        return {name: n for bundle in self.bundles.values() for name, n in bundle.evaluated().items()}
+
+    def counts(self) -> Counted:
+        """Return how much was done."""
+        tallies = self.tallies()
+        return Counted(
+            instances=sum(bundle.instances_evaluated() for bundle in self.bundles.values()),
+            evaluated=sum(self.evaluated().values()),
+            invariants=len(tallies),
+            witnessed=sum(tally.witnessed for tally in tallies),
+        )
+
+    def vacuous(self) -> list[str]:
+        """Return the invariants whose premise was never seen to hold."""
+        return [tally.invariant.name for tally in self.tallies() if not tally.witnessed]
+
+
+GHOST_TABLES: Final = frozenset({"held", "counts", "authors", "granted"})
+
+
+def _place(write: Write) -> str:
+    return f"{write.cell.table}.{write.cell.field}"
+
+
+def _nothing() -> None:
+    """Stand for no step: after the last one of a hypercall nothing changes."""

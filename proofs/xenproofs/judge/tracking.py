@@ -1,0 +1,207 @@
+"""The state as invariants see it: all tables of the machine and the ghost ones, and which rows were read.
+
+While one instance (one key) of a bundle of invariants is evaluated, each table remembers the rows that were
+asked for; reading one again is free. Which fields they read is known beforehand: at most those whose names
+occur in their code (`names_in`). So an instance depends on the rows that it read, in the fields that its
+bundle names: no field is looked at one by one, which would cost more than the invariants themselves.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
+from types import CodeType, FunctionType, ModuleType
+from typing import Generic, TypeVar
+
+from xenmodel.abi.descriptor import DescriptorFormat
+from xenmodel.abi.geometry import PteFormat
+from xenmodel.domains.rows import (
+    DirtyCpu,
+    Domain,
+    Globals,
+    NamedFrame,
+    PhysicalCpu,
+    TablePage,
+    Vcpu,
+)
+from xenmodel.hardware.rows import TlbEntry
+from xenmodel.machine import Machine
+from xenmodel.memory.holders import Holder
+from xenmodel.memory.rows import Entry, Flight, Frame
+from xenproofs.judge.adapter import plain
+from xenproofs.judge.ghost import Counts, HoldRow
+from xenproofs.judge.recording import Journal
+from xenspec.memory.descriptors import SegmentRules
+from xenspec.table import SELF_MAP_FLAGS, SELF_MAP_SLOT, XEN_FIRST_SLOT, PlainTable, Table
+from xenspec.vocabulary import DOMID_INVALID, DomId
+
+K = TypeVar("K", bound=Hashable)
+R = TypeVar("R")
+
+PAGE_SHIFT = 12
+
+
+@dataclass(slots=True)
+class Author:
+    """By whose call an entry was linked, where that is not its table's owner."""
+
+    domain: DomId = DOMID_INVALID
+
+
+@dataclass(slots=True)
+class Granted:
+    """What a live grant allows an entry to map: nothing, until there are grants."""
+
+    readable: bool = False
+    writable: bool = False
+
+
+class Tracked(dict[K, R], Generic[K, R]):
+    """The rows of a store that were read since the last `clear`; reading makes no row in the store."""
+
+    __slots__ = ("store",)
+
+    def __init__(self, store: PlainTable[K, R]) -> None:
+        super().__init__()
+        self.store = store
+
+    def __missing__(self, key: K) -> R:
+        row = self.store.get(key)
+        if row is None:
+            row = self.store.fresh(key)
+        self[key] = row
+        return row
+
+
+class TrackedWords(dict[tuple[int, int], int]):
+    """The words that were read since the last `clear`."""
+
+    __slots__ = ("store",)
+
+    def __init__(self, store: "ReadWords") -> None:
+        super().__init__()
+        self.store = store
+
+    def __missing__(self, key: tuple[int, int]) -> int:
+        word = self[key] = self.store[key]
+        return word
+
+
+ReadWords = Table[tuple[int, int], int]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenByXen:
+    """What Xen writes into its slots of a top-level table: the self map, and the words of `slots`."""
+
+    slots: dict[int, int]
+
+    def written(self, frame: int, slot: int, word: int, /) -> bool:
+        """Return whether Xen itself leaves `word` at (frame, slot); the read-only M2P may be hidden."""
+        if slot == SELF_MAP_SLOT:
+            return word == frame << PAGE_SHIFT | SELF_MAP_FLAGS
+        return word == self.slots.get(slot, 0) or (slot == XEN_FIRST_SLOT and word == 0)
+
+
+@dataclass(slots=True)
+class Ghosts:
+    """The tables that no step reads."""
+
+    counts: Table[int, Counts]
+    held: Table[tuple[int, Holder], HoldRow]
+    authors: Table[tuple[int, int], Author]
+    granted: Table[tuple[int, int], Granted]
+
+
+def store_of(table: Table[K, R]) -> PlainTable[K, R]:
+    """Return the store with all rows of a table, whether it is recorded or not."""
+    if isinstance(table, Journal):
+        return table.store
+    return plain(table)
+
+
+@dataclass(slots=True)
+class StateView:
+    """The state of every registry of invariants, tracked."""
+
+    frames: Tracked[int, Frame]
+    entries: Tracked[tuple[int, int], Entry]
+    words: TrackedWords
+    flights: Tracked[tuple[tuple[int, int], int], Flight]
+    domains: Tracked[int, Domain]
+    vcpus: Tracked[tuple[int, int], Vcpu]
+    gdt: Tracked[tuple[tuple[int, int], int], TablePage]
+    ldt: Tracked[tuple[tuple[int, int], int], TablePage]
+    event_frames: Tracked[tuple[int, int], NamedFrame]
+    eoi_frames: Tracked[int, NamedFrame]
+    cpus: Tracked[int, PhysicalCpu]
+    dirty: Tracked[tuple[int, int], DirtyCpu]
+    tlb: Tracked[tuple[int, int], TlbEntry]
+    world: Tracked[int, Globals]
+    counts: Tracked[int, Counts]
+    held: Tracked[tuple[int, Holder], HoldRow]
+    authors: Tracked[tuple[int, int], Author]
+    granted: Tracked[tuple[int, int], Granted]
+    cpu_count: int
+    pte: PteFormat
+    descriptors: DescriptorFormat
+    segments: SegmentRules
+    xens: WrittenByXen
+
+    @classmethod
+    def of(cls, m: Machine, ghosts: Ghosts) -> "StateView":
+        """Return a view of a machine and its ghosts."""
+        return cls(
+            frames=Tracked(store_of(m.frames)),
+            entries=Tracked(store_of(m.entries)),
+            words=TrackedWords(m.words),
+            flights=Tracked(store_of(m.flights)),
+            domains=Tracked(store_of(m.domains)),
+            vcpus=Tracked(store_of(m.vcpus)),
+            gdt=Tracked(store_of(m.gdt)),
+            ldt=Tracked(store_of(m.ldt)),
+            event_frames=Tracked(store_of(m.event_frames)),
+            eoi_frames=Tracked(store_of(m.eoi_frames)),
+            cpus=Tracked(store_of(m.cpus)),
+            dirty=Tracked(store_of(m.dirty)),
+            tlb=Tracked(store_of(m.tlb)),
+            world=Tracked(store_of(m.world)),
+            counts=Tracked(store_of(ghosts.counts)),
+            held=Tracked(store_of(ghosts.held)),
+            authors=Tracked(store_of(ghosts.authors)),
+            granted=Tracked(store_of(ghosts.granted)),
+            cpu_count=m.cpu_count,
+            pte=m.pte,
+            descriptors=m.descriptors,
+            segments=SegmentRules(),
+            xens=WrittenByXen(m.xen_slots),
+        )
+
+
+def names_in(function: Callable[..., object]) -> frozenset[str]:
+    """Return every name that occurs in a function, in those inside it and in those that it calls by name.
+
+    A field of a row can be read only where its name occurs, so that these are at least the fields read.
+    """
+    names: set[str] = set()
+    seen: set[FunctionType] = set()
+    pending = [function]
+    while pending:
+        current = pending.pop()
+        if not isinstance(current, FunctionType) or current in seen:
+            continue
+        seen.add(current)
+        found = _names_of(current.__code__)
+        names |= found
+        pending += _functions(current, found)
+    return frozenset(names)
+
+
+def _names_of(code: CodeType) -> set[str]:
+    inner = (const for const in code.co_consts if isinstance(const, CodeType))
+    return set(code.co_names).union(*(_names_of(const) for const in inner))
+
+
+def _functions(function: FunctionType, names: set[str]) -> list[FunctionType]:
+    """Return the functions that names mean in a function's module, or in a module named there."""
+    spaces: list[dict[str, object]] = [function.__globals__]
+    spaces += [vars(value) for value in map(function.__globals__.get, names) if isinstance(value, ModuleType)]
+    return [value for space in spaces for value in map(space.get, names) if isinstance(value, FunctionType)]
