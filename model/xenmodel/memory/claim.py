@@ -40,6 +40,9 @@ from xenspec.vocabulary import (
     PageType,
 )
 
+LOCK_AND_ONE = 2
+"""Type references of a frame that its lock and one more holder have."""
+
 FREED = (
     "frames.owner",
     "frames.type",
@@ -109,6 +112,7 @@ def claim(m: Machine, k: FlightId, want: PageType) -> None:
     flight = m.flights[k]
     frame = m.frames[flight.frame]
     require("flight holds a general reference", flight.mode == REF, EAGAIN)
+    require("there is such a type to take", (want != NO_TYPE) & (want != SHARED), EINVAL)
     require("type count has room", frame.type_count < TYPE_LIMIT, EINVAL)
     if frame.type_count == 0:
         _claim_first(m, k, flight, frame, want)
@@ -226,7 +230,8 @@ def finish_flush(m: Machine, k: FlightId) -> None:
     frame = m.frames[flight.frame]
     require("every CPU was looked at", frame.cursor == m.cpu_count, EAGAIN)
     frame.flushing = False
-    if (frame.type == WRITABLE) | (frame.type == SHARED):
+    frame.noncoherent = False
+    if frame.type == WRITABLE:
         frame.validated = True
         flight.mode = HELD
     else:
@@ -239,6 +244,11 @@ def drop_type(m: Machine, k: FlightId) -> None:
     flight = m.flights[k]
     require("flight holds a type reference", flight.mode == HELD, EAGAIN)
     frame = m.frames[flight.frame]
+    require(
+        "the lock's reference would not be the last",
+        Not(frame.locked) | (frame.type_count > LOCK_AND_ONE),
+        EAGAIN,
+    )
     if (frame.type_count == 1) & is_table(frame.type):
         frame.validated = False
         frame.next_slot = m.pte.slots
@@ -255,28 +265,47 @@ def is_table(frame_type: PageType) -> bool:
     return (frame_type >= L1) & (frame_type <= L4)
 
 
-@step("flights.mode", "flights.frame", "frames.type_count", "frames.ref_count")
-def lock_page(m: Machine, k: FlightId, f: Mfn) -> None:
-    """Take both references of a validated frame in use, to update it (page_lock after get_page)."""
-    flight, frame = m.flights[k], m.frames[f]
-    require("flight holds the frame", (flight.mode == REF) & (flight.frame == f), EAGAIN)
+@step("flights.mode", "frames.type_count")
+def take_type_again(m: Machine, k: FlightId) -> None:
+    """Take one more type reference of a frame that is validated and in use, whatever its type."""
+    flight = m.flights[k]
+    require("flight holds a general reference", flight.mode == REF, EAGAIN)
+    frame = m.frames[flight.frame]
     require("frame is in use", frame.type_count > 0, EINVAL)
     require("frame is validated", frame.validated, EINVAL)
     require("type count has room", frame.type_count < TYPE_LIMIT, EINVAL)
     frame.type_count = frame.type_count + 1
-    m.ghost.take(f, holders.flight(k), typed=True, general=False)
+    m.ghost.take(flight.frame, holders.flight(k), typed=True, general=False)
     flight.mode = HELD
 
 
-@step("flights.mode", "frames.type_count")
+@step("flights.mode", "frames.type_count", "frames.locked")
+def lock_page(m: Machine, k: FlightId) -> None:
+    """Lock a validated frame in use, to update it; refused with EAGAIN while another has it (page_lock)."""
+    flight = m.flights[k]
+    require("flight holds a general reference", flight.mode == REF, EAGAIN)
+    frame = m.frames[flight.frame]
+    require("nobody else updates the frame", Not(frame.locked), EAGAIN)
+    require("frame is in use", frame.type_count > 0, EINVAL)
+    require("frame is validated", frame.validated, EINVAL)
+    require("type count has room", frame.type_count < TYPE_LIMIT, EINVAL)
+    frame.type_count = frame.type_count + 1
+    frame.locked = True
+    m.ghost.take(flight.frame, holders.flight(k), typed=True, general=False)
+    flight.mode = HELD
+
+
+@step("flights.mode", "frames.type_count", "frames.locked")
 def unlock_page(m: Machine, k: FlightId) -> None:
-    """Drop the type reference of `lock_page`; never the last one, which waits for the lock (page_unlock)."""
+    """Drop the lock and its type reference; never the last one, which waits for the lock (page_unlock)."""
     flight = m.flights[k]
     require("flight holds a type reference", flight.mode == HELD, EAGAIN)
     frame = m.frames[flight.frame]
+    require("the frame is locked", frame.locked, EAGAIN)
     require("another type reference is left", frame.type_count > 1, EAGAIN)
     m.ghost.drop(flight.frame, holders.flight(k), typed=True, general=False)
     frame.type_count = frame.type_count - 1
+    frame.locked = False
     flight.mode = REF
 
 
