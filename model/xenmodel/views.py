@@ -49,6 +49,8 @@ class FrameView(Protocol):
     @property
     def noncoherent(self) -> bool: ...  # noqa: D102 - named by its field
     @property
+    def locked(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
     def flushing(self) -> bool: ...  # noqa: D102 - named by its field
     @property
     def cursor(self) -> int: ...  # noqa: D102 - named by its field
@@ -94,6 +96,8 @@ class DomainView(Protocol):
     @property
     def dying(self) -> bool: ...  # noqa: D102 - named by its field
     @property
+    def crashed(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
     def io_rights(self) -> bool: ...  # noqa: D102 - named by its field
     @property
     def vcpus(self) -> int: ...  # noqa: D102 - named by its field
@@ -138,6 +142,34 @@ class VcpuView(Protocol):
     def info_frame(self) -> Mfn: ...  # noqa: D102 - named by its field
     @property
     def cpu(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def fs_base(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def gs_base_user(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def gs_base_kernel(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def kernel_ss(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def kernel_sp(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def task_switched(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
+    def event_callback(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def failsafe_callback(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def syscall_callback(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def sysenter_callback(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def syscall32_callback(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def alarm(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def period(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def runstate_area(self) -> int: ...  # noqa: D102 - named by its field
 
 
 class NamedFrameView(Protocol):

@@ -5,7 +5,7 @@ linked so; both at once would make a chain (advisory 240). A table's link to its
 """
 
 from xenmodel.hypercall import Call, Steps
-from xenmodel.memory.claim import drop_ref, lock_page, take_ref
+from xenmodel.memory.claim import drop_ref, take_ref, take_type_again
 from xenmodel.step import Refused
 from xenspec.vocabulary import EINVAL, FlightId
 
@@ -25,8 +25,8 @@ def take_linear(x: Call, k: FlightId, word: int, table: int) -> Steps[str]:
     try:
         if not allowed:
             raise Refused("linear tables are one deep", EINVAL)  # noqa: TRY301 - one place drops
-        lock_page(m, k, f)
-        yield lock_page
+        take_type_again(m, k)
+        yield take_type_again
     except Refused:
         drop_ref(m, k)
         yield drop_ref

@@ -7,6 +7,7 @@ travels in the flight one level deeper (`deeper(k)`).
 
 from xenmodel.hypercall import PREEMPT_TABLE, SPIN, Call, FrameInfo, Preempted, Steps, frame_info, note
 from xenmodel.memory.claim import (
+    LOCK_AND_ONE,
     claim,
     claim_top_l2,
     drop_ref,
@@ -178,12 +179,21 @@ def _release_all(x: Call, k: FlightId) -> Steps[None]:
         yield unwind
 
 
+def put_type(x: Call, k: FlightId) -> Steps[None]:
+    """Drop a type reference, waiting while another vCPU's lock would hold the only one left."""
+    m = x.m
+    frame = m.frames[m.flights[k].frame]
+    while frame.locked and frame.type_count == LOCK_AND_ONE:
+        yield SPIN
+    drop_type(m, k)
+    yield drop_type
+
+
 def drop_leaf(x: Call, k: FlightId) -> Steps[None]:
     """Drop what an L1 entry held: nothing, a general reference, or both references of a writable frame."""
     flight = x.m.flights[k]
     if flight.mode == HELD:
-        drop_type(x.m, k)
-        yield drop_type
+        yield from put_type(x, k)
     if flight.mode == REF:
         drop_ref(x.m, k)
         yield drop_ref
@@ -306,8 +316,7 @@ def release_type(x: Call, k: FlightId) -> Steps[None]:
     """Drop the type reference in flight `k`; the last one demotes a table. Raises Preempted."""
     m = x.m
     flight = m.flights[k]
-    drop_type(m, k)
-    yield drop_type
+    yield from put_type(x, k)
     if flight.mode == DEVALIDATING:
         f = flight.frame
         note(x, "devalidate", f, m.frames[f].type, frame_info(x, f))

@@ -83,6 +83,8 @@ class Frame:
     """linear_pt_count: above zero own linear entries, below zero uses as a linear target."""
     noncoherent: bool = False
     """PGT_non_coherent: was mapped writable and write-combining."""
+    locked: bool = False
+    """PGT_locked: a vCPU updates the frame's entries; it holds a type reference meanwhile."""
     flushing: bool = False
     cursor: int = 0
     """Next CPU that the flush of a type change looks at."""

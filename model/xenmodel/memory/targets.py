@@ -7,7 +7,7 @@ of L2..L4 tables need a table of the level below, or, read-only, another table o
 
 from xenmodel.hypercall import Call, Steps
 from xenmodel.memory import promotion
-from xenmodel.memory.claim import drop_ref, drop_type, mark_noncoherent, take_ref
+from xenmodel.memory.claim import drop_ref, mark_noncoherent, take_ref
 from xenmodel.memory.linear import take_linear
 from xenmodel.memory.linking import (
     install,
@@ -173,7 +173,6 @@ def replace_table(
 
 def _give_back(x: Call, k: FlightId) -> Steps[None]:
     """Drop a linear target's references; never the last typed one, since the target is validated in use."""
-    drop_type(x.m, k)
-    yield drop_type
+    yield from promotion.put_type(x, k)
     drop_ref(x.m, k)
     yield drop_ref

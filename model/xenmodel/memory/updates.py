@@ -7,12 +7,12 @@ vCPU's old table and is finished by a re-entry (mod_lN_entry).
 
 from functools import cache
 
-from xenmodel.hypercall import Call, Preempted, Steps
+from xenmodel.hypercall import SPIN, Call, Preempted, Steps
 from xenmodel.machine import Machine
-from xenmodel.memory.claim import drop_ref, drop_type, lock_page, take_ref, unlock_page
+from xenmodel.memory.claim import drop_ref, lock_page, take_ref, unlock_page
 from xenmodel.memory.holders import Purpose
 from xenmodel.memory.linking import amend, empty, is_changeable, is_guest_slot, replace, replace_unbacked
-from xenmodel.memory.promotion import drop_leaf, take_type
+from xenmodel.memory.promotion import drop_leaf, put_type, take_type
 from xenmodel.memory.rows import HELD, IDLE
 from xenmodel.memory.targets import replace_table, take_leaf
 from xenmodel.memory.validation import defer
@@ -124,6 +124,19 @@ def _drop_old(x: Call, ko: FlightId, level: PageType) -> Steps[None]:
         yield defer
 
 
+def lock(x: Call, k: FlightId) -> Steps[None]:
+    """Lock the frame in flight `k`, waiting for another vCPU; raises Refused if it is not in use."""
+    while True:
+        try:
+            lock_page(x.m, k)
+            break
+        except Refused as refusal:
+            if refusal.errno != EAGAIN:
+                raise
+        yield SPIN
+    yield lock_page
+
+
 def update_word(
     x: Call, f: Mfn, slot: int, word: int, *, owners: tuple[DomId, DomId], preserve_ad: bool
 ) -> Steps[None]:
@@ -137,8 +150,7 @@ def update_word(
     yield take_ref
     try:
         try:
-            lock_page(m, k, f)
-            yield lock_page
+            yield from lock(x, k)
         except Refused:
             yield from _write_unlocked(x, k, slot, word)
         else:
@@ -182,8 +194,7 @@ def _write_unlocked(x: Call, k: FlightId, slot: int, word: int) -> Steps[None]:
         raise Refused(refusal.guard, EINVAL) from None
     write_word(m, k, slot, word)
     yield write_word
-    drop_type(m, k)
-    yield drop_type
+    yield from put_type(x, k)
 
 
 def take_locked_l1(x: Call, f: Mfn, owner: DomId) -> Steps[bool]:
@@ -196,8 +207,7 @@ def take_locked_l1(x: Call, f: Mfn, owner: DomId) -> Steps[bool]:
     except Refused:
         return False
     try:
-        lock_page(m, k, f)
-        yield lock_page
+        yield from lock(x, k)
     except Refused:
         drop_ref(m, k)
         yield drop_ref
