@@ -7,6 +7,10 @@ class without an implementation does not pass the type checker.
 from dataclasses import dataclass
 from typing import TypeAlias, assert_never
 
+from xenmodel.domains.modes import CallbackOp, Iret, callback_op, iret
+from xenmodel.domains.registers import FpuTaskswitch, SetSegmentBase, SetsRegister, StackSwitch, set_register
+from xenmodel.domains.traps import SetTrapTable, set_trap_table
+from xenmodel.domains.vm_assist import VmAssist, vm_assist
 from xenmodel.hypercall import PREEMPT_CALL, Call, Continuation, Result, Steps
 from xenmodel.memory.descriptors import SetGdt, UpdateDescriptor, set_gdt, update_descriptor
 from xenmodel.memory.memory_op import Exchange, MemoryOpResult, Reservation, exchange, reservation
@@ -23,7 +27,9 @@ class Given:
     rc: int
 
 
-Single: TypeAlias = MmuUpdate | MmuextOp | UpdateVaMapping | SetGdt | UpdateDescriptor | Given
+OfVcpu: TypeAlias = SetsRegister | SetTrapTable | VmAssist | Iret | CallbackOp
+"""Calls that concern the vCPU alone, or its domain, and no frames."""
+Single: TypeAlias = MmuUpdate | MmuextOp | UpdateVaMapping | SetGdt | UpdateDescriptor | OfVcpu | Given
 """What may stand in a multicall."""
 Arguments: TypeAlias = Single | Reservation | Exchange
 
@@ -56,8 +62,21 @@ def dispatch(x: Call, call: Single) -> Steps[Result]:
         return set_gdt(x, call)
     if isinstance(call, UpdateDescriptor):
         return update_descriptor(x, call)
-    if isinstance(call, Given):  # pyright: ignore[reportUnnecessaryIsInstance] - assert_never checks the union
-        return _given(call)
+    return _given(call) if isinstance(call, Given) else _of_vcpu(x, call)
+
+
+def _of_vcpu(x: Call, call: OfVcpu) -> Steps[Result]:
+    """Run a call that concerns no frames."""
+    if isinstance(call, SetSegmentBase | StackSwitch | FpuTaskswitch):
+        return set_register(x, call)
+    if isinstance(call, Iret):
+        return iret(x, call)
+    if isinstance(call, CallbackOp):
+        return callback_op(x, call)
+    if isinstance(call, SetTrapTable):
+        return set_trap_table(x, call)
+    if isinstance(call, VmAssist):  # pyright: ignore[reportUnnecessaryIsInstance] - assert_never checks the union
+        return vm_assist(x, call)
     assert_never(call)
 
 

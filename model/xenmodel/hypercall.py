@@ -86,6 +86,10 @@ class Result:
     continuation: Continuation | None = None
     counted: bool = True
     """Whether `done` is told to the guest at all (not if a batch names nobody it may name)."""
+    answers: bool = True
+    """Whether the guest sees a return code at all (not after iret)."""
+    guard: str = ""
+    """The guard that refused, where one did."""
 
 
 @dataclass(slots=True)

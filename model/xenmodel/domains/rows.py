@@ -14,6 +14,8 @@ class Domain:
     privileged: bool = False
     """Domain0: the control and hardware domain."""
     dying: bool = False
+    crashed: bool = False
+    """Did what cannot be answered (domain_crash): it runs no more."""
     io_rights: bool = False
     """Owns I/O memory or ports, and so may choose cache attributes."""
     vcpus: int = 0
@@ -49,6 +51,25 @@ class Vcpu:
     ldt_entries: int = 0
     info_frame: Mfn = NO_FRAME
     cpu: int = 0
+    fs_base: int = 0
+    gs_base_user: int = 0
+    gs_base_kernel: int = 0
+    kernel_ss: int = 0
+    """Where the kernel's stack is when it is entered (stack_switch)."""
+    kernel_sp: int = 0
+    task_switched: bool = False
+    """CR0.TS: the next use of the floating-point unit traps."""
+    event_callback: int = 0
+    """Where the kernel is entered, by the reason; 0 is nowhere."""
+    failsafe_callback: int = 0
+    syscall_callback: int = 0
+    sysenter_callback: int = 0
+    syscall32_callback: int = 0
+    alarm: int = 0
+    """When the single-shot timer rings, in nanoseconds since the start; 0 is never."""
+    period: int = 0
+    """Nanoseconds from one ring of the periodic timer to the next; 0 is none."""
+    runstate_area: int = 0
 
 
 @dataclass(slots=True)

@@ -55,4 +55,6 @@ def predicted(result: Result | MulticallResult) -> Answer:
     """Return what the model answers."""
     if result.continuation is not None:
         return Answer(None, result.continuation.op, result.done)
-    return Answer(result.rc) if isinstance(result, Result) else Answer(0)
+    if isinstance(result, MulticallResult):
+        return Answer(0)
+    return Answer(result.rc if result.answers else None)

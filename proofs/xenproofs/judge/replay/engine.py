@@ -8,6 +8,7 @@ from pathlib import Path
 
 from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.dispatch import MulticallResult, dispatch, multicall
+from xenmodel.domains.modes import come_back
 from xenmodel.hypercall import Call, Continuation, Marker, Steps, T
 from xenmodel.machine import Machine
 from xenproofs.judge import trace
@@ -87,6 +88,9 @@ class Replay:
         report.hypercalls += 1
         self.last_vcpu = line.vcpu
         x = self.call_of(VcpuId((line.dom, line.vcpu)))
+        if self.machine.vcpus[x.vcpu].user_mode:
+            self.drive(come_back(x))
+            report.assumed["entry into the guest's kernel"] += 1
         awaited = self.continued.pop(line.vcpu, None)
         wrong = self._at_entry(line) or (awaited is not None and goes_otherwise(line, awaited)) or ""
         self.stores.expect(line.events)
@@ -98,6 +102,9 @@ class Replay:
             judged = Judged(recorded(line), recorded(line))
         self._count(line, judged, wrong, tail=awaited is not None and awaited[0] == line.op)
         self.noticed(x)
+        if self.stores.learnt:
+            report.assumed["contents of a frame that Xen validates"] += self.stores.learnt
+            self.stores.learnt = 0
         judge_events(report, line, x.events, self.file)
         if self.after_call is not None:
             self.after_call(line, self.file)
@@ -136,7 +143,7 @@ class Replay:
         """Let the model answer; None if it does not implement the call."""
         if isinstance(line.args, trace.Multicall):
             return self._multicall(x, line, line.args, ahead)
-        call = translate.single(line.args)
+        call = translate.single(line.op, line.args)
         if call is None:
             return others.answer(self, x, line)
         preemption = None
@@ -180,7 +187,7 @@ class Replay:
         wrong = ""
         finished = len(args.calls) if line.done is None else line.done
         for index, call in enumerate(args.calls[:finished]):
-            if translate.single(call.args) is None:
+            if translate.single(call.op, call.args) is None:
                 report.subcalls_not_modelled[call.op] += 1
                 report.assumed["answer of a call inside a multicall"] += 1
                 continue
@@ -218,7 +225,7 @@ def goes_otherwise(line: Hypercall, awaited: tuple[str, str]) -> str:
     call = (
         translate.multicall(line.args)
         if isinstance(line.args, trace.Multicall)
-        else translate.single(line.args)
+        else translate.single(line.op, line.args)
     )
     if args and repr(call) != args:
         return f"the vCPU was to go on with {args}, but goes on with {call!r}"

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from dataclasses import dataclass
 
-from xenmodel.abi import pte
+from xenmodel.abi import assist, pte
 from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.machine import Machine, plain_machine
 from xenmodel.memory.rows import Entry, Frame, Place
@@ -19,6 +19,8 @@ from xenspec.vocabulary import DomId, Mfn, PageType, VcpuId
 
 DOMAIN0 = DomId(0)
 TOP = 4
+START_OF_DAY = "sod"
+"""The snapshot that is taken before the guest has run at all."""
 USABLE = "usable"
 ONE_CPU = re.compile(r"\b1 CPU\b")
 SMP = re.compile(r"-smp (\d+)")
@@ -109,7 +111,10 @@ def load_domain(m: Machine, snapshot: Snapshot, cpus: int) -> None:
     domain.vcpus = cpus
     domain.pages = sum(run.length for run in snapshot.page_info_runs if not run.info.xenheap)
     domain.max_pages = domain.pages
-    domain.writable_pagetables = True
+    domain.assists = 1 << assist.PAE_EXTENDED_CR3
+    if snapshot.snapshot != START_OF_DAY:
+        domain.assists |= 1 << assist.WRITABLE_PAGETABLES
+        domain.writable_pagetables = True
     vcpu = m.vcpus[VcpuId((0, 0))]
     vcpu.domain = DOMAIN0
     vcpu.initialised = vcpu.up = True

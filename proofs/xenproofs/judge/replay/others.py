@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from xenmodel.domains import vcpu_op
+from xenmodel.domains import telling, timers, vcpu_op
 from xenmodel.events.frames import hold_eoi_frame, hold_event_frame
 from xenmodel.hypercall import Call
 from xenmodel.memory.memory_op import Exchange, exchange
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 
 ARRAY_PAGES = 4096
 """Event-array pages are numbered from here among a domain's event frames; control blocks by vCPU below."""
+VERSION_COMMAND, FEATURES_COMMAND = 0, 6
+"""XENVER_version, XENVER_get_features."""
+WRITE_COMMAND = 0
+"""CONSOLEIO_write."""
+PAUSES = ("block", "yield")
+"""SCHEDOP_*: the vCPU waits, for an event or for its turn; the answer comes when it runs again."""
 ADDRESS_BITS = 0xFF
 """Where XENMEMF_address_bits stands in the flags of an extent."""
 
@@ -35,6 +41,8 @@ def answer(replay: "Replay", x: Call, line: Hypercall) -> Judged | None:
     args = line.args
     if isinstance(args, trace.MemoryExchange):
         return _exchange(replay, x, line, args)
+    if isinstance(args, trace.OtherArgs):
+        return _told(x, line, args)
     if isinstance(args, trace.VcpuCall):
         code = _vcpu(replay, x, line, args)
     elif isinstance(args, trace.MaximumReservation):
@@ -52,7 +60,30 @@ def _held_frame(replay: "Replay", x: Call, args: trace.Args) -> int | None:
         return replay.drive(hold_event_frame(x, args.array_gfn, _next_array(x)))
     if isinstance(args, trace.PhysdevOp) and args.eoi_gmfn is not None:
         return replay.drive(hold_eoi_frame(x, args.eoi_gmfn))
-    return 0 if isinstance(args, trace.MachphysMapping) else None
+    known = isinstance(args, trace.MachphysMapping) or (
+        isinstance(args, trace.SchedOp) and args.cmd in PAUSES
+    )
+    return 0 if known else None
+
+
+def _told(x: Call, line: Hypercall, args: trace.OtherArgs) -> Judged | None:
+    """Answer calls by which nothing changes."""
+    if line.op == "xen_version":
+        return _version(x, line, args)
+    if line.op == "console_io" and args.fields.get("cmd") == WRITE_COMMAND:
+        return Judged(recorded(line), Answer(telling.console_write(x.m.domains[x.domain])))
+    return None
+
+
+def _version(x: Call, line: Hypercall, args: trace.OtherArgs) -> Judged | None:
+    """Answer the questions for the version and for the features of a PV domain."""
+    if args.fields.get("cmd") == VERSION_COMMAND:
+        return Judged(recorded(line), Answer(telling.VERSION))
+    if args.fields.get("cmd") != FEATURES_COMMAND or args.fields.get("submap_idx") != 0:
+        return None
+    told, has = args.fields.get("submap"), telling.features(x.m.domains[x.domain])
+    why = "" if told == has else f"Xen told of the features {told}, the model has {has}"
+    return Judged(recorded(line), Answer(0), why)
 
 
 def _next_array(x: Call) -> int:
@@ -74,6 +105,19 @@ def _vcpu(replay: "Replay", x: Call, line: Hypercall, args: trace.VcpuCall) -> i
         return replay.drive(vcpu_op.set_up(x, v, up=isinstance(args, trace.VcpuUp)))
     if isinstance(args, trace.VcpuInitialise):
         return replay.drive(vcpu_op.initialise(x, v, _context(args.ctxt.rest())))
+    return _timer(replay, x, v, args)
+
+
+def _timer(replay: "Replay", x: Call, v: VcpuId, args: trace.VcpuCall) -> int | None:
+    """Answer the vcpu_op commands about time."""
+    if isinstance(args, trace.SetSingleshotTimer):
+        return replay.drive(timers.set_singleshot(x, v, args.timeout_abs_ns))
+    if isinstance(args, trace.StopSingleshotTimer):
+        return replay.drive(timers.set_singleshot(x, v, 0))
+    if isinstance(args, trace.StopPeriodicTimer):
+        return replay.drive(timers.set_periodic(x, v, 0))
+    if isinstance(args, trace.RegisterRunstate):
+        return replay.drive(timers.register_runstate(x, v, args.addr))
     return None
 
 

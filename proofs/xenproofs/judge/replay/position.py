@@ -7,11 +7,9 @@ next one; the recording in which a state was saved may be given again, and goes 
 from dataclasses import dataclass
 from pathlib import Path
 
+from xenproofs.judge.replay.loading import START_OF_DAY
 from xenproofs.judge.trace import Header, Snapshot
 from xenspec.errors import BadInput
-
-START_OF_DAY = "sod"
-"""The snapshot that is taken before the guest has run at all."""
 
 
 @dataclass(slots=True)
