@@ -2,7 +2,7 @@
 
 A geometry is a class of constants and static functions; a machine has one (`m.pte`). Slots count entries: a
 frame has 512 of 8 bytes, or 1024 of 4 bytes in the two-level geometry, where a word is 4 bytes too. Recorded
-data and the oracle judge the 4-level geometry only (docs/decisions/0003).
+data and the oracle judge the 4-level geometry only (docs/decisions/0005).
 
 Three sorts of slots are not a guest's to change. *Xen's own*, `xen_first` .. `xen_end - 1` of tables of
 `xen_level`: of all of them, or (PAE) of those L2 tables that are for the top of the address space (`top_l2`
