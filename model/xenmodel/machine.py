@@ -5,7 +5,7 @@ Machine with tables of their own. `View` is what hypercalls are typed against: t
 they may read and must not assign (steps alone change state; see xenmodel.step).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from xenmodel.abi.descriptor import DESCRIPTOR_BYTES, DescriptorFormat, Descriptors, NoDescriptors
@@ -21,6 +21,41 @@ from xenmodel.domains.rows import (
     TrapHandler,
     Unattributed,
     Vcpu,
+)
+from xenmodel.events.rows import (
+    Binding,
+    Channels,
+    EventWord,
+    Handler,
+    Head,
+    Line,
+    Notice,
+    Port,
+    Queue,
+    Scan,
+    Selector,
+    Signal,
+    Taken,
+    Upcall,
+    Wait,
+    new_port,
+)
+from xenmodel.events.views import (
+    BindingView,
+    ChannelsView,
+    EventWordView,
+    HandlerView,
+    HeadView,
+    LineView,
+    NoticeView,
+    PortView,
+    QueueView,
+    ScanView,
+    SelectorView,
+    SignalView,
+    TakenView,
+    UpcallView,
+    WaitView,
 )
 from xenmodel.hardware.rows import TlbEntry
 from xenmodel.memory.holders import Ghost, NoGhost
@@ -72,6 +107,36 @@ class View(Protocol):
     @property
     def dirty(self) -> ReadTable[tuple[int, int], DirtyCpu]: ...  # noqa: D102
     @property
+    def channels(self) -> ReadTable[int, ChannelsView]: ...  # noqa: D102
+    @property
+    def ports(self) -> ReadTable[tuple[int, int], PortView]: ...  # noqa: D102
+    @property
+    def signals(self) -> ReadTable[tuple[int, int], SignalView]: ...  # noqa: D102
+    @property
+    def selectors(self) -> ReadTable[tuple[tuple[int, int], int], SelectorView]: ...  # noqa: D102
+    @property
+    def upcalls(self) -> ReadTable[tuple[int, int], UpcallView]: ...  # noqa: D102
+    @property
+    def event_words(self) -> ReadTable[tuple[int, int], EventWordView]: ...  # noqa: D102
+    @property
+    def heads(self) -> ReadTable[tuple[tuple[int, int], int], HeadView]: ...  # noqa: D102
+    @property
+    def queues(self) -> ReadTable[tuple[tuple[int, int], int], QueueView]: ...  # noqa: D102
+    @property
+    def virqs(self) -> ReadTable[tuple[tuple[int, int], int], BindingView]: ...  # noqa: D102
+    @property
+    def pirqs(self) -> ReadTable[tuple[int, int], LineView]: ...  # noqa: D102
+    @property
+    def waits(self) -> ReadTable[tuple[int, int], WaitView]: ...  # noqa: D102
+    @property
+    def notices(self) -> ReadTable[tuple[int, int], NoticeView]: ...  # noqa: D102
+    @property
+    def handlers(self) -> ReadTable[tuple[int, int], HandlerView]: ...  # noqa: D102
+    @property
+    def scans(self) -> ReadTable[tuple[tuple[int, int], int], ScanView]: ...  # noqa: D102
+    @property
+    def taken(self) -> ReadTable[tuple[tuple[int, int], int], TakenView]: ...  # noqa: D102
+    @property
     def cpu_count(self) -> int: ...  # noqa: D102
     @property
     def pte(self) -> PteFormat: ...  # noqa: D102
@@ -106,6 +171,48 @@ class Machine:
     descriptors: DescriptorFormat
     xen_slots: dict[int, int]
     """What Xen writes into the L4 slots that belong to it, but for the self map (slot 258)."""
+    # Event channels; empty to begin with, as they are in every domain.
+    channels: Table[int, Channels] = field(
+        default_factory=lambda: PlainTable("channels", lambda _: Channels())
+    )
+    ports: Table[tuple[int, int], Port] = field(
+        default_factory=lambda: PlainTable("ports", new_port)
+    )
+    signals: Table[tuple[int, int], Signal] = field(
+        default_factory=lambda: PlainTable("signals", lambda _: Signal())
+    )
+    selectors: Table[tuple[tuple[int, int], int], Selector] = field(
+        default_factory=lambda: PlainTable("selectors", lambda _: Selector())
+    )
+    upcalls: Table[tuple[int, int], Upcall] = field(
+        default_factory=lambda: PlainTable("upcalls", lambda _: Upcall())
+    )
+    event_words: Table[tuple[int, int], EventWord] = field(
+        default_factory=lambda: PlainTable("event_words", lambda _: EventWord())
+    )
+    heads: Table[tuple[tuple[int, int], int], Head] = field(
+        default_factory=lambda: PlainTable("heads", lambda _: Head())
+    )
+    queues: Table[tuple[tuple[int, int], int], Queue] = field(
+        default_factory=lambda: PlainTable("queues", lambda _: Queue())
+    )
+    virqs: Table[tuple[tuple[int, int], int], Binding] = field(
+        default_factory=lambda: PlainTable("virqs", lambda _: Binding())
+    )
+    pirqs: Table[tuple[int, int], Line] = field(default_factory=lambda: PlainTable("pirqs", lambda _: Line()))
+    waits: Table[tuple[int, int], Wait] = field(default_factory=lambda: PlainTable("waits", lambda _: Wait()))
+    notices: Table[tuple[int, int], Notice] = field(
+        default_factory=lambda: PlainTable("notices", lambda _: Notice())
+    )
+    handlers: Table[tuple[int, int], Handler] = field(
+        default_factory=lambda: PlainTable("handlers", lambda _: Handler())
+    )
+    scans: Table[tuple[tuple[int, int], int], Scan] = field(
+        default_factory=lambda: PlainTable("scans", lambda _: Scan())
+    )
+    taken: Table[tuple[tuple[int, int], int], Taken] = field(
+        default_factory=lambda: PlainTable("taken", lambda _: Taken())
+    )
 
 
 def new_frame(memory: MemoryMap, mfn: int) -> Frame:
@@ -140,6 +247,21 @@ TABLES = (
     "dirty",
     "tlb",
     "world",
+    "channels",
+    "ports",
+    "signals",
+    "selectors",
+    "upcalls",
+    "event_words",
+    "heads",
+    "queues",
+    "virqs",
+    "pirqs",
+    "waits",
+    "notices",
+    "handlers",
+    "scans",
+    "taken",
 )
 """Names of the tables of rows, in Machine's order (`words` is apart)."""
 

@@ -39,6 +39,16 @@ EventFrameId = NewType("EventFrameId", tuple[int, int])
 """A FIFO page of a domain: (domain, index)."""
 EoiFrameId = NewType("EoiFrameId", int)
 """The page of PHYSDEVOP_pirq_eoi_gmfn of a domain, by the domain."""
+PortId = NewType("PortId", tuple[int, int])
+"""An event-channel port: (domain, port)."""
+SelectorId = NewType("SelectorId", tuple[tuple[int, int], int])
+"""A bit of a 2-level selector: (virtual CPU, number of the word of ports)."""
+QueueId = NewType("QueueId", tuple[tuple[int, int], int])
+"""A queue of FIFO events: (virtual CPU, priority)."""
+VirqId = NewType("VirqId", tuple[tuple[int, int], int])
+"""A virtual interrupt: (virtual CPU, number)."""
+PirqId = NewType("PirqId", tuple[int, int])
+"""A physical interrupt that a domain may bind: (domain, number)."""
 
 SLOTS = 512
 """Words in a frame."""
@@ -57,6 +67,20 @@ class PageType(IntEnum):
     SEG = 5
     SHARED = 6
     WRITABLE = 7
+
+
+class PortState(IntEnum):
+    """ECS_* of an event-channel port: what it is bound to."""
+
+    FREE = 0
+    RESERVED = 1
+    """Port 0, which is never handed out."""
+    UNBOUND = 2
+    """Waits for the named domain to bind it."""
+    INTERDOMAIN = 3
+    PIRQ = 4
+    VIRQ = 5
+    IPI = 6
 
 
 class Errno(IntEnum):
@@ -88,6 +112,15 @@ SEG: Final = PageType.SEG
 SHARED: Final = PageType.SHARED
 WRITABLE: Final = PageType.WRITABLE
 """The page types by themselves: reading a member of an enum costs more than a step's arithmetic."""
+
+FREE: Final = PortState.FREE
+RESERVED: Final = PortState.RESERVED
+UNBOUND: Final = PortState.UNBOUND
+INTERDOMAIN: Final = PortState.INTERDOMAIN
+PIRQ: Final = PortState.PIRQ
+VIRQ: Final = PortState.VIRQ
+IPI: Final = PortState.IPI
+"""The states of a port likewise."""
 
 EPERM: Final = Errno.EPERM
 ENOENT: Final = Errno.ENOENT

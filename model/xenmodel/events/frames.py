@@ -35,6 +35,18 @@ def keep_event_frame(m: Machine, k: FlightId, domain: DomId, index: int) -> None
     m.flights[k].mode = IDLE
 
 
+@step("flights.mode", "flights.frame", "event_frames.frame")
+def release_event_frame(m: Machine, k: FlightId, domain: DomId, index: int) -> None:
+    """Take the references of a FIFO page back into a flight."""
+    page, flight = m.event_frames[domain, index], m.flights[k]
+    require("the page is set", page.frame != NO_FRAME, EINVAL)
+    require("the flight is free", flight.mode == IDLE, EAGAIN)
+    m.ghost.move(page.frame, holders.event_frame(domain, index), holders.flight(k), typed=True, general=True)
+    flight.frame = page.frame
+    flight.mode = HELD
+    page.frame = NO_FRAME
+
+
 @step("flights.mode", "eoi_frames.frame")
 def keep_eoi_frame(m: Machine, k: FlightId, domain: DomId) -> None:
     """Let the domain's EOI page hold the frame in flight."""

@@ -20,6 +20,7 @@ from xenmodel.memory.mmu_update import MmuUpdate
 from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp
 from xenmodel.memory.update_va_mapping import UpdateVaMapping, update_va_mapping
 from xenmodel.step import Refused
+from xenproofs.judge.oracle import events
 from xenproofs.judge.oracle.compare import Got
 from xenproofs.judge.oracle.harness import Harness
 from xenproofs.judge.trace.case_ops import (
@@ -39,6 +40,7 @@ from xenproofs.judge.trace.case_ops import (
     VmAssistOp,
     WriteOp,
 )
+from xenproofs.judge.trace.case_ports import EvtDumpOp, EvtOp, EvtReadOp, EvtWriteOp
 from xenspec.vocabulary import DOMID_SELF, Mfn, Va
 
 UPDATES: Final = {
@@ -255,5 +257,9 @@ ASK: Final[dict[type, Callable[..., Got]]] = {
     ReadOp: ask_read,
     VmAssistOp: ask_vm_assist,
     PageInfoOp: ask_page_info,
+    EvtOp: events.ask_event,
+    EvtDumpOp: events.ask_dump,
+    EvtReadOp: events.ask_read,
+    EvtWriteOp: events.ask_write,
 }
 """What is modelled, by the class of the operation."""

@@ -6,16 +6,19 @@ model shows Xen's placeholder. A handle's number depends on history: that one wa
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 from xenmodel.abi import pte
 from xenproofs.judge.oracle.names import Shown
 from xenproofs.judge.oracle.pages import Seen, told
 from xenproofs.judge.oracle.start import XEN_TABLES
-from xenproofs.judge.trace.cases import Answer
+from xenproofs.judge.trace.cases import Answer, PortStatus
 from xenproofs.judge.trace.naming import EntryRef, NamedEntry
 
 FLAG_BITS = 0xFFF | 0xFFF << 52
+
+Out: TypeAlias = tuple[int | str | tuple[int, ...], ...]
+"""What an operation reads or is given, as a list of numbers."""
 
 
 @dataclass(slots=True)
@@ -29,6 +32,7 @@ class Got:
     """Vector and error code."""
     cr2off: int | None = None
     new: int | None = None
+    out: Out | None = None
     st: dict[str, Seen] = field(default_factory=dict[str, Seen])
 
 
@@ -58,6 +62,8 @@ def differences(answer: Answer, got: Got, left_out: frozenset[str] = NO_PAGES) -
         found.append("cr2off")
     if answer.new != got.new:
         found.append("new")
+    if answer.out != got.out and _shown_out(answer) != got.out:
+        found.append("out")
     if (answer.st or got.st) and _kept(expected_pages(answer), left_out) != _kept(got.st, left_out):
         found.append("st")
     return found
@@ -69,6 +75,13 @@ def _kept(pages: dict[str, Seen], left_out: frozenset[str]) -> dict[str, Seen]:
 
 def _shown_value(value: EntryRef | None) -> Shown | None:
     return (value.frame, value.flags) if isinstance(value, NamedEntry) else value
+
+
+def _shown_out(answer: Answer) -> Out | None:
+    """Return what was read or given as a list, however the case file writes it."""
+    if isinstance(answer.out, PortStatus):
+        return answer.out.status, answer.out.vcpu, answer.out.u
+    return (answer.out,) if isinstance(answer.out, int) else answer.out
 
 
 def _shown_fault(answer: Answer) -> tuple[int, int] | None:
@@ -91,7 +104,8 @@ def shown_answer(answer: Answer) -> Mapping[str, object]:
     """Return what real Xen answered, as a report shows it: in the form of the case files."""
     fault = None if answer.fault is None else (answer.fault.vec, answer.fault.err)
     value = _shown_value(answer.val)
-    return shown(Got(answer.rc, answer.done, value, fault, answer.cr2off, answer.new, expected_pages(answer)))
+    out, pages = _shown_out(answer), expected_pages(answer)
+    return shown(Got(answer.rc, answer.done, value, fault, answer.cr2off, answer.new, out, pages))
 
 
 def shown(got: Got) -> Mapping[str, object]:
@@ -103,6 +117,7 @@ def shown(got: Got) -> Mapping[str, object]:
         "fault": None if got.fault is None else {"vec": got.fault[0], "err": got.fault[1]},
         "cr2off": got.cr2off,
         "new": got.new,
+        "out": got.out,
         "st": {name: list(state) for name, state in got.st.items()} or None,
     }
     return {name: item for name, item in fields.items() if item is not None}

@@ -26,7 +26,7 @@ KERNEL_SLOT: Final = 511
 class Harness:
     """One case in progress: the machine, the names, and the frames that have been given up."""
 
-    __slots__ = ("changes", "freed", "handed_out", "names", "start", "x")
+    __slots__ = ("changes", "freed", "handed_out", "names", "saved", "start", "x")
 
     def __init__(self, start: Start, names: Names) -> None:
         self.start: Final = start
@@ -35,6 +35,8 @@ class Harness:
         """What the asking vCPU calls with, one call after another."""
         self.freed: Final[list[Mfn]] = []
         """Frames that became free during the case, the last one first to be handed out again."""
+        self.saved: Final[dict[str, int]] = {}
+        """What operations saved, by slot."""
         self.handed_out = 0
         self.changes: frozenset[str] = frozenset()
         """Pages that the operation in progress changed in real Xen, or gives a new frame."""
