@@ -20,8 +20,15 @@ if TYPE_CHECKING:
 @click.command("oracle")
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option(
+    "--check",
+    type=click.Choice(["off", "call"]),
+    default="off",
+    show_default=True,
+    help="Hold every invariant of the specification and the model after each operation.",
+)
 @click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes to use.")
-def command(files: tuple[Path, ...], *, as_json: bool, jobs: int) -> Exit:
+def command(files: tuple[Path, ...], *, check: str, as_json: bool, jobs: int) -> Exit:
     """Compare the model's answers with those of a real Xen, case by case.
 
     FILE holds cases with their answers, one a line (JSON Lines, plain or .gz). Every answer is compared:
@@ -34,7 +41,7 @@ def command(files: tuple[Path, ...], *, as_json: bool, jobs: int) -> Exit:
     from xenproofs.judge.oracle.run import judge_files
 
     begun = time.perf_counter()
-    report = judge_files(files, jobs=jobs)
+    report = judge_files(files, jobs=jobs, check=check == "call")
     seconds = time.perf_counter() - begun
     if as_json:
         click.echo(json.dumps(report.as_data(seconds)))
@@ -44,7 +51,7 @@ def command(files: tuple[Path, ...], *, as_json: bool, jobs: int) -> Exit:
 
 
 def _exit(report: Report) -> Exit:
-    if report.cases_diverged:
+    if report.cases_diverged or report.cases_broken:
         return Exit.VIOLATED
     return Exit.HOLDS if report.cases_agreed else Exit.UNDECIDED
 
@@ -55,10 +62,14 @@ def _print(report: Report, seconds: float) -> None:
     console = Console(highlight=False, soft_wrap=True)
     for line in _lines(report, seconds):
         console.print(line, markup=False)
-    for place, file, found in report.diverged:
-        del place
+    for _, file, found in report.diverged:
         for line in _story(file, found):
             console.print(line, markup=False)
+    for _, file, breach in report.breaches:
+        console.print(
+            f"\n{file}:{breach.case.line}: case {breach.case.id}, operation {breach.index}:", markup=False
+        )
+        console.print(str(breach.violation), markup=False)
 
 
 def _lines(report: Report, seconds: float) -> Iterator[str]:
@@ -71,6 +82,8 @@ def _lines(report: Report, seconds: float) -> Iterator[str]:
         yield f"not judged, for operations that are not modelled: {parts}"
     for name, count in sorted(report.deviations.items()):
         yield f"deviation {name} of real Xen from what must hold: {count:,} cases"
+    if report.cases_broken:
+        yield f"invariants  broken in {report.cases_broken:,} cases, the first below"
     if report.cases_diverged:
         yield f"diverged    {report.cases_diverged:,} cases, the first {len(report.diverged)} below"
     elif not report.cases_agreed:

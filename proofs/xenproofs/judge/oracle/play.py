@@ -5,13 +5,14 @@ from typing import Final
 
 from xenmodel.views import FrameView
 from xenproofs.judge.oracle.ask import ASK
+from xenproofs.judge.oracle.checked import CheckedBench
 from xenproofs.judge.oracle.compare import Got, differences
 from xenproofs.judge.oracle.deviation import D1, d1_pages, names_any
 from xenproofs.judge.oracle.harness import Harness
 from xenproofs.judge.oracle.names import Names
 from xenproofs.judge.oracle.pages import FREE, RAW, USUAL, Seen, seen, told
-from xenproofs.judge.oracle.start import Asker, Bench
-from xenproofs.judge.oracle.verdict import START, CaseVerdict, Divergence, op_name
+from xenproofs.judge.oracle.start import ASKERS, Bench
+from xenproofs.judge.oracle.verdict import START, Breach, CaseVerdict, Divergence, op_name
 from xenproofs.judge.trace.cases import Case
 
 
@@ -57,23 +58,28 @@ class Observer:
 
 
 class Player:
-    """Plays cases one after another, each on a machine of its own."""
+    """Plays cases one after another, each on a machine as new.
 
-    def __init__(self) -> None:
-        self._benches: Final[dict[Asker, Bench]] = {"dom0": Bench("dom0"), "guest": Bench("guest")}
+    `check` holds the invariants after every operation.
+    """
+
+    def __init__(self, *, check: bool = False) -> None:
+        self._plain: Final = {} if check else {by: Bench(by) for by in ASKERS}
+        self._checked: Final = {by: CheckedBench(by) for by in ASKERS} if check else {}
 
     def play(self, case: Case) -> CaseVerdict:
         """Play a case up to its first divergence."""
         unknown = tuple(op_name(step.ask) for step in case.ops if type(step.ask) not in ASK)
         if unknown:
             return CaseVerdict(len(case.ops), 0, not_modelled=unknown)
-        begun = self._benches[case.by].start(case.np, case.nf)
+        checked = self._checked.get(case.by)
+        begun = self._plain[case.by].restart() if checked is None else checked.restart()
         harness = Harness(begun, Names(begun, case.np, case.nf))
         observer = Observer(harness)
         if not _begins_so(case, observer.known):
             begun_as = Got(0, st=dict(observer.known))
             return CaseVerdict(len(case.ops), 0, Divergence(case, START, ("init",), begun_as))
-        return _play_ops(case, harness, observer)
+        return _play_ops(case, harness, observer, checked)
 
 
 def _begins_so(case: Case, known: Mapping[str, Seen]) -> bool:
@@ -82,14 +88,18 @@ def _begins_so(case: Case, known: Mapping[str, Seen]) -> bool:
     return all(state == given.get(name, USUAL) for name, state in known.items())
 
 
-def _play_ops(case: Case, harness: Harness, observer: Observer) -> CaseVerdict:
+def _play_ops(case: Case, harness: Harness, observer: Observer, checked: CheckedBench | None) -> CaseVerdict:
     """Play every operation up to a divergence; after a deviation, pages that show it are left out."""
     total, agreed = len(case.ops), 0
     tainted: frozenset[str] = frozenset()
+    breaches: list[Breach] = []
+    diverged: Divergence | None = None
     for index, step in enumerate(case.ops):
         harness.changes = frozenset(step.answer.st)
         got = ASK[type(step.ask)](harness, step.ask)
         got.st = observer.changes()
+        if checked is not None:
+            breaches += [Breach(case, index, violation) for violation in checked.after_call()]
         wrong = differences(step.answer, got, tainted)
         if not wrong:
             agreed += 1
@@ -97,8 +107,8 @@ def _play_ops(case: Case, harness: Harness, observer: Observer) -> CaseVerdict:
         shows = d1_pages(step.ask, step.answer, got, {**observer.known, **observer.replaced})
         if wrong == ["st"] and shows:
             tainted |= shows
-        elif names_any(step.ask, tainted):
-            break
-        else:
-            return CaseVerdict(total, agreed, Divergence(case, index, tuple(wrong), got))
-    return CaseVerdict(total, agreed, deviations=(D1,) if tainted else ())
+            continue
+        if not names_any(step.ask, tainted):
+            diverged = Divergence(case, index, tuple(wrong), got)
+        break
+    return CaseVerdict(total, agreed, diverged, (D1,) if tainted else (), breaches=tuple(breaches))

@@ -18,24 +18,24 @@ RARELY: Final = 100_000
 """New objects before the collector looks for cycles: cases leave next to none."""
 
 
-def judge_files(paths: Sequence[Path], *, jobs: int = 1) -> Report:
-    """Play every case of the files.
+def judge_files(paths: Sequence[Path], *, jobs: int = 1, check: bool = False) -> Report:
+    """Play every case of the files; `check` holds the invariants after every operation.
 
     Raises:
         BadInput: a file cannot be read, or is not one of cases.
     """
     if jobs == 1:
-        return judge_share(paths, 0, 1)
+        return judge_share(paths, 0, 1, check=check)
     whole = Report()
     with ProcessPoolExecutor(jobs) as workers:
-        for part in [workers.submit(judge_share, paths, share, jobs) for share in range(jobs)]:
+        for part in [workers.submit(judge_share, paths, share, jobs, check=check) for share in range(jobs)]:
             whole.merge(part.result())
     return whole
 
 
-def judge_share(paths: Sequence[Path], share: int, shares: int) -> Report:
+def judge_share(paths: Sequence[Path], share: int, shares: int, *, check: bool = False) -> Report:
     """Play each case whose number, counted over all files, leaves `share` when divided by `shares`."""
-    player, report = Player(), Report()
+    player, report = Player(check=check), Report()
     number = 0
     thresholds = gc.get_threshold()
     gc.set_threshold(RARELY)

@@ -12,19 +12,23 @@ from typing import Final, Literal, Protocol, runtime_checkable
 from xenmodel.abi import pte
 from xenmodel.abi.geometry import FourLevel
 from xenmodel.abi.memory_map import MemoryMap
+from xenmodel.domains.rows import DirtyCpu, Domain, PhysicalCpu, Unattributed, Vcpu
 from xenmodel.machine import Machine, new_frame, plain_machine
 from xenmodel.memory.rows import Entry, Frame
 from xenspec.table import PlainTable, PlainWords
-from xenspec.vocabulary import DomId, Mfn, PageType, Va, VcpuId
+from xenspec.vocabulary import SLOTS, DomId, Mfn, PageType, Va, VcpuId
 
 Asker = Literal["dom0", "guest"]
 """Who asks: Domain0, beside a passive domain 1; or an unprivileged domain 1, beside Domain0."""
+ASKERS: Final[tuple[Asker, ...]] = ("dom0", "guest")
 
 MAX_PAGE: Final = 0xA0000
 MEMORY: Final = MemoryMap(ram=((0x100, MAX_PAGE),), frames=MAX_PAGE)
 VCPUS: Final = 4
 MOST_PAGES: Final = 8
 """Pages p, and frames f, that a case may have."""
+PAGES_CHARGED: Final = 64
+"""tot_pages of either domain."""
 QUOTA: Final = 0x50000
 """max_pages: more than any case takes."""
 
@@ -97,64 +101,96 @@ class Emptied(Protocol):
 class Bench:
     """Makes machines for one asker, one at a time: a row of the start is made when it is first looked at.
 
-    Each start empties every table, so that nothing is left of the case before.
+    The start is always the same, with eight pages p and eight frames f; a case names as many as it needs.
     """
 
     def __init__(self, by: Asker) -> None:
         self._domain: Final = DomId(0 if by == "dom0" else 1)
         self._asker: Final = VcpuId((self._domain, 0))
-        self._first_va: Final = FIRST_VA[by]
         self._frames: Final = _frames(self._domain, by)
         self._links: Final = _links(FourLevel.indices(FIRST_VA[by]))
         self._words: Final = {at: pte.entry(target, BOOT_FLAGS) for at, (_, target) in self._links.items()}
-        self._machine: Final = self._build()
+        self._held: Final = _held_elsewhere(by)
+        m = self._build()
+        self.start: Final = Start(m, self._asker, self._domain, FIRST_VA[by])
         self._tables: Final = [
-            table
-            for item in fields(self._machine)
-            if isinstance(table := getattr(self._machine, item.name), Emptied)
+            table for item in fields(m) if isinstance(table := getattr(m, item.name), Emptied)
         ]
 
-    def start(self, own_pages: int, foreign_frames: int) -> Start:
-        """Return the machine on which a case with so many pages p and frames f starts."""
-        m = self._machine
+    def restart(self) -> Start:
+        """Forget the case before, whatever it did, and return the machine as new."""
         for table in self._tables:
             table.clear()
+        m = self.start.machine
         m.words = words = PlainWords()
-        beyond = OWN_PAGES + own_pages
         for at, word in self._words.items():
-            if not beyond <= pte.target(word) < FOREIGN_FRAMES:
-                words[at] = word
-        for number, pages in ((self._domain, own_pages + 5), (1 - self._domain, foreign_frames)):
-            domain = m.domains[number]
-            domain.exists = True
-            domain.privileged = domain.io_rights = number == 0
-            domain.vcpus = VCPUS
-            domain.pages = pages
-            domain.max_pages = QUOTA
-        vcpu = m.vcpus[self._asker]
-        vcpu.domain = self._domain
-        vcpu.initialised = vcpu.up = True
-        vcpu.base = BOOT[0]
-        m.cpus[0].current = self._asker
-        m.dirty[self._domain, 0].dirty = True
-        return Start(m, self._asker, self._domain, self._first_va)
+            words[at] = word
+        return self.start
+
+    def make_rows(self) -> None:
+        """Make every row of the start, for whoever lists them."""
+        m = self.start.machine
+        touched: list[object] = [m.frames[mfn] for mfn in self._frames]
+        touched += [m.entries[at] for at in self._links]
+        touched += [m.unattributed[mfn] for mfn in self._held]
+        touched += [m.domains[0], m.domains[1], m.vcpus[self._asker], m.cpus[0], m.dirty[self._domain, 0]]
+
+    def first_word(self, at: tuple[int, int]) -> int:
+        """Return the word with which a case starts at (frame, slot)."""
+        return self._words.get(at, 0)
 
     def _build(self) -> Machine:
         m = plain_machine(MEMORY)
         m.xen_slots.update(XEN_SLOTS)
         m.frames = PlainTable("frames", self._frame)
         m.entries = PlainTable("entries", self._entry)
+        m.unattributed = PlainTable("unattributed", self._unattributed)
+        m.domains = PlainTable("domains", _domain)
+        m.vcpus = PlainTable("vcpus", self._vcpu)
+        m.cpus = PlainTable("cpus", lambda _: PhysicalCpu(current=self._asker))
+        m.dirty = PlainTable("dirty", lambda at: DirtyCpu(dirty=at == (self._domain, 0)))
         return m
 
     def _frame(self, mfn: int) -> Frame:
         make = self._frames.get(mfn)
         return new_frame(MEMORY, mfn) if make is None else make()
 
-    def _entry(self, key: tuple[int, int]) -> Entry:
-        found = self._links.get(key)
+    def _entry(self, at: tuple[int, int]) -> Entry:
+        found = self._links.get(at)
         if found is None:
             return Entry()
         return Entry(linked=True, linked_as=found[0], target=found[1], writable=True, backed=True)
+
+    def _unattributed(self, mfn: int) -> Unattributed:
+        held = 1 if mfn in self._held else 0
+        return Unattributed(typed=held, general=held)
+
+    def _vcpu(self, vcpu: tuple[int, int]) -> Vcpu:
+        if vcpu != self._asker:
+            return Vcpu()
+        return Vcpu(domain=self._domain, initialised=True, up=True, base=BOOT[0])
+
+
+def _domain(number: int) -> Domain:
+    """Return Domain0, domain 1, or one that does not exist."""
+    if number not in (0, 1):
+        return Domain()
+    control = number == 0
+    return Domain(
+        exists=True,
+        privileged=control,
+        io_rights=control,
+        vcpus=VCPUS,
+        pages=PAGES_CHARGED,
+        max_pages=QUOTA,
+    )
+
+
+def _held_elsewhere(by: Asker) -> frozenset[int]:
+    """Return the frames whose one mapping is not part of the start: nothing there explains it."""
+    shared = {SHARED_INFO, GRANT_FRAME, START_INFO}
+    others = {FOREIGN_FRAMES + index for index in range(MOST_PAGES)} if by == "guest" else set[int]()
+    return frozenset(shared | others)
 
 
 def _links(path: tuple[int, ...]) -> dict[tuple[int, int], tuple[int, Mfn]]:
@@ -193,6 +229,7 @@ def _table(owner: DomId, kind: PageType) -> Frame:
         ref_count=held + 1,
         validated=True,
         pinned=top,
+        next_slot=SLOTS,
     )
 
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from xenproofs.judge.monitor import Violation
 from xenproofs.judge.oracle.compare import Got, shown, shown_answer
 from xenproofs.judge.trace.case_ops import CaseOp
 from xenproofs.judge.trace.cases import Case
@@ -52,6 +53,15 @@ class Divergence:
 
 
 @dataclass(frozen=True, slots=True)
+class Breach:
+    """An invariant that does not hold after an operation."""
+
+    case: Case
+    index: int
+    violation: Violation
+
+
+@dataclass(frozen=True, slots=True)
 class CaseVerdict:
     """How a case ended: it agreed if nothing diverged or deviated and all of it is modelled."""
 
@@ -60,6 +70,8 @@ class CaseVerdict:
     diverged: Divergence | None = None
     deviations: tuple[str, ...] = ()
     not_modelled: tuple[str, ...] = ()
+    breaches: tuple[Breach, ...] = ()
+    """Looked for only if invariants are checked."""
 
     @property
     def agrees(self) -> bool:
@@ -83,6 +95,11 @@ class Report:
     diverged: list[tuple[int, str, Divergence]] = field(default_factory=list[tuple[int, str, Divergence]])
     """The first divergences: the file's place in the run, its name, and what diverged."""
 
+    cases_broken: int = 0
+    """Cases in which an invariant does not hold."""
+    breaches: list[tuple[int, str, Breach]] = field(default_factory=list[tuple[int, str, Breach]])
+    """The first of them."""
+
     def add(self, place: int, file: str, verdict: CaseVerdict) -> None:
         """Count a case of the run's file number `place`."""
         self.cases += 1
@@ -91,6 +108,10 @@ class Report:
         self.ops_agreed += verdict.agreed
         self.not_modelled.update(verdict.not_modelled)
         self.deviations.update(verdict.deviations)
+        if verdict.breaches:
+            self.cases_broken += 1
+            if len(self.breaches) < SHOWN:
+                self.breaches.append((place, file, verdict.breaches[0]))
         if verdict.diverged is not None:
             self.cases_diverged += 1
             if len(self.diverged) < SHOWN:
@@ -105,8 +126,11 @@ class Report:
         self.cases_diverged += other.cases_diverged
         self.not_modelled.update(other.not_modelled)
         self.deviations.update(other.deviations)
-        both = sorted([*self.diverged, *other.diverged], key=lambda item: (item[0], item[2].case.line))
-        self.diverged = both[:SHOWN]
+        self.cases_broken += other.cases_broken
+        diverged = sorted([*self.diverged, *other.diverged], key=lambda item: (item[0], item[2].case.line))
+        self.diverged = diverged[:SHOWN]
+        breaches = sorted([*self.breaches, *other.breaches], key=lambda item: (item[0], item[2].case.line))
+        self.breaches = breaches[:SHOWN]
 
     def as_data(self, seconds: float) -> dict[str, object]:
         """Return the report as `--json` prints it."""
@@ -130,6 +154,18 @@ class Report:
                     "got": found.answered,
                 }
                 for _, file, found in self.diverged
+            ],
+            "violations": [
+                {
+                    "case": found.case.id,
+                    "file": file,
+                    "line": found.case.line,
+                    "index": found.index,
+                    "invariant": found.violation.name,
+                    "sentence": found.violation.sentence,
+                    "detail": list(found.violation.detail),
+                }
+                for _, file, found in self.breaches
             ],
             "seconds": round(seconds, 3),
         }
