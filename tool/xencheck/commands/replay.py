@@ -53,20 +53,23 @@ def command(recordings: tuple[Path, ...], **options: Unpack[Options]) -> Exit:
     other in the order given.
     """
     from xenproofs.judge.replay.beginning import begin
+    from xenproofs.judge.replay.checking import Check, Checking
     from xenproofs.judge.replay.expectation import compare
     from xenproofs.judge.replay.playing import play_all
     from xenproofs.judge.replay.saving import save
     from xenproofs.judge.trace import read_snapshot
 
-    if options["check"] != "off":
-        raise click.ClickException("--check is not available in this build")
     expected = None if options["expect"] is None else read_snapshot(options["expect"])
     replay = begin(options["start"])
+    check = Check(options["check"])
+    checking = None if check is Check.OFF else Checking(replay, check)
     until = options["until"]
     last = until if until is not None else expected.at_n if expected else None
     with interruptible(replay), progress(replay, last):
         play_all(replay, recordings, until)
     report = replay.report
+    if checking is not None:
+        checking.finish()
     report.interrupted = replay.stop
     if expected is not None and not replay.stop:
         report.expectation = compare(replay.machine, expected)

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator, Mapping, Sequence
 
-    from xenproofs.judge.replay.report import Compared, Difference, ReplayReport, Tally
+    from xenproofs.judge.replay.report import Breach, Compared, Difference, ReplayReport, Tally
 
 Json: TypeAlias = "int | float | str | bool | Sequence[Json] | Mapping[str, Json] | None"
 
@@ -37,7 +37,8 @@ def as_json(report: ReplayReport, explanation: Sequence[str] = ()) -> dict[str, 
         "invariants": {
             "instances": report.checked.instances,
             "evaluated": report.checked.evaluated,
-            "violated": report.checked.violated,
+            "violated_total": report.checked.violated,
+            "violated": [_breach(one) for one in report.checked.first],
             "vacuous": report.checked.vacuous,
         },
         "seconds": round(report.seconds, 3),
@@ -63,6 +64,20 @@ def _difference(one: Difference) -> dict[str, Json]:
         "expected": one.expected,
         "got": one.got,
         "why": one.why,
+        "file": one.file,
+        "line": one.line,
+    }
+
+
+def _breach(one: Breach) -> dict[str, Json]:
+    return {
+        "invariant": one.name,
+        "key": one.key,
+        "sentence": one.sentence,
+        "detail": one.detail,
+        "when": one.when,
+        "n": one.n,
+        "op": one.op,
         "file": one.file,
         "line": one.line,
     }
@@ -100,10 +115,10 @@ def _lines(report: ReplayReport, explanation: Sequence[str]) -> Iterator[str]:
     yield f"  not modelled    {_total(report.not_modelled)}"
     yield f"  assumed         {_total(report.assumed)}"
     checked = report.checked
-    if checked.instances:
+    if checked.mode != "off":
         yield (
-            f"  invariants      {len(checked.violated):,} violated, {checked.instances:,} instances, "
-            f"{checked.evaluated:,} evaluations, {len(checked.vacuous)} vacuous"
+            f"  invariants      {checked.violated:,} violated, {checked.instances:,} instances, "
+            f"{checked.evaluated:,} evaluations; never exercised: {', '.join(checked.vacuous) or 'none'}"
         )
     yield from _expected(report)
     yield _verdict(report)
@@ -119,8 +134,8 @@ def _found(report: ReplayReport) -> Iterator[str]:
             yield from (f"  {one}" for one in first)
             yield ""
     if report.checked.violated:
-        yield f"{len(report.checked.violated)} violations:"
-        yield from (f"  {one}" for one in report.checked.violated)
+        yield f"{report.checked.violated:,} violations; the first {len(report.checked.first)}:"
+        yield from (f"  {one}" for one in report.checked.first)
         yield ""
 
 

@@ -38,8 +38,10 @@ class Replay:
     memory: MemoryMap
     report: ReplayReport = field(default_factory=ReplayReport)
     position: Position = field(default_factory=Position)
-    after_call: Callable[[Hypercall | TrappedWrite, str], None] | None = None
-    """Called after every line that the model ran, with the file's name."""
+    before_call: Callable[[Call], None] | None = None
+    """Called before every call and trapped write."""
+    after_call: Callable[[Hypercall | TrappedWrite], None] | None = None
+    """Called after every line that the model ran."""
     observe_step: Callable[[object], None] | None = None
     """Called with every step that has run."""
     on_progress: Callable[[int], None] | None = None
@@ -49,6 +51,8 @@ class Replay:
     recent: deque[Line] = field(default_factory=lambda: deque[Line](maxlen=STORY))
     last_vcpu: int = 0
     file: str = ""
+    now: Line | None = None
+    """The line that is being played."""
     stop: bool = False
     """Set from outside: end before the next line."""
 
@@ -69,6 +73,7 @@ class Replay:
             self.report.seconds += time.perf_counter() - started
 
     def _line(self, line: Line, ahead: Ahead) -> None:
+        self.now = line
         if isinstance(line, Hypercall):
             self._hypercall(line, ahead)
             self.recent.append(line)
@@ -80,8 +85,11 @@ class Replay:
             self.recent.append(line)
 
     def call_of(self, vcpu: VcpuId) -> Call:
-        """Return a call in progress that a vCPU makes."""
-        return Call(self.machine, vcpu, DomId(vcpu[0]), stores=self.stores.look)
+        """Return the call that a vCPU begins to make."""
+        x = Call(self.machine, vcpu, DomId(vcpu[0]), stores=self.stores.look)
+        if self.before_call is not None:
+            self.before_call(x)
+        return x
 
     def _hypercall(self, line: Hypercall, ahead: Ahead) -> None:
         report = self.report
@@ -107,7 +115,7 @@ class Replay:
             self.stores.learnt = 0
         judge_events(report, line, x.events, self.file)
         if self.after_call is not None:
-            self.after_call(line, self.file)
+            self.after_call(line)
 
     def _at_entry(self, line: Hypercall) -> str:
         """Judge what is known before the call: the base pointer. Return what is wrong, else nothing."""

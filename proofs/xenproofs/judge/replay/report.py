@@ -83,15 +83,46 @@ class Expectation:
         return self.tables.differ + self.page_info.differ + self.m2p.differ
 
 
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """An invariant that does not hold, and the line after which it did not."""
+
+    name: str
+    key: str
+    sentence: str
+    detail: tuple[str, ...]
+    """What was given and what is broken, with the values."""
+    when: str
+    n: int
+    op: str
+    line: int
+    file: str
+
+    def __str__(self) -> str:
+        """As a report shows it: the invariant first, then the clauses."""
+        place = f"{self.file}:{self.line}: #{self.n} {self.op}"
+        return "\n    ".join(
+            (f"{place}, {self.when}: {self.name} at {self.key}: {self.sentence}", *self.detail)
+        )
+
+
 @dataclass(slots=True)
 class Checked:
     """What the checking of invariants found."""
 
+    mode: str = "off"
     instances: int = 0
     evaluated: int = 0
-    violated: list[str] = field(default_factory=list[str])
+    violated: int = 0
+    first: list[Breach] = field(default_factory=list[Breach])
     vacuous: list[str] = field(default_factory=list[str])
     """Invariants no instance of which had its premise hold."""
+
+    def add(self, breach: Breach) -> None:
+        """Note one that is violated."""
+        self.violated += 1
+        if len(self.first) < SHOWN:
+            self.first.append(breach)
 
 
 @dataclass(slots=True)

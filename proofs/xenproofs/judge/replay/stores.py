@@ -5,7 +5,7 @@ moment of validation; they are an input (`entries`), admissible only if the gues
 a frame that was last a table, and has not been writable since, must still hold what the model knows.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from xenmodel.abi.pte import ACCESSED_DIRTY
@@ -25,6 +25,8 @@ class GuestStores:
     """Frames whose contents the model knows: tables of the snapshot, and those validated since."""
     pending: list[trace.Validate] = field(default_factory=list[trace.Validate])
     learnt: int = 0
+    learns: Callable[[], None] | None = None
+    """Called when a frame's contents have been learnt."""
     refused: list[str] = field(default_factory=list[str])
 
     def expect(self, events: Iterable[trace.Event]) -> None:
@@ -53,6 +55,8 @@ class GuestStores:
                 )
         self.words.pages[mfn] = {s: w for s, w in now.items() if w}
         self.learnt += 1
+        if self.learns is not None:
+            self.learns()
 
     def became_writable(self, mfn: int) -> None:
         """Note that the guest may store into the frame from now on."""

@@ -38,7 +38,7 @@ def play(replay: "Replay", line: TrappedWrite) -> None:
         replay.differ(line, f"@ptwr to L1 {table:#x}[{slot}]", expected, got, "")
     replay.noticed(x)
     if replay.after_call is not None:
-        replay.after_call(line, replay.file)
+        replay.after_call(line)
 
 
 def _store(replay: "Replay", x: Call, line: TrappedWrite, place: tuple[Mfn, int]) -> str:
