@@ -2,7 +2,7 @@
  * Domain0. What Xen's builder does for Domain0, this file does for the guest.
  *
  * Its memory is one block of frames, so that its frame n is `base + n`: the image where it was linked, then
- * the start info page, the frame list, and the page tables, lowest level first and mapped read-only. */
+ * the start info page, the frame list, and the page tables, highest level first and mapped read-only. */
 #include "kernel.h"
 
 static uint64_t window_page[ENTRIES] PAGE_ALIGNED;
@@ -11,7 +11,7 @@ static struct vcpu_guest_context context;
 struct layout {
     domid_t domain;
     uint64_t base, pages;
-    uint64_t start_info, list, l1, l2, l3, l4, end; /* page numbers */
+    uint64_t start_info, list, l4, l3, l2, l1, end; /* page numbers */
 };
 
 static uint64_t page_number(const void *address) { return (address_of(address) - VIRT_BASE) / PAGE; }
@@ -30,11 +30,11 @@ static struct layout plan(domid_t domain, uint64_t base, uint64_t pages)
 
     at.start_info = page_number(image_end + PAGE - 1);
     at.list = at.start_info + 1;
-    at.l1 = at.list + pages / ENTRIES;
-    at.l2 = at.l1 + pages / ENTRIES;
-    at.l3 = at.l2 + 1;
-    at.l4 = at.l3 + 1;
-    at.end = at.l4 + 1;
+    at.l4 = at.list + pages / ENTRIES;
+    at.l3 = at.l4 + 1;
+    at.l2 = at.l3 + 1;
+    at.l1 = at.l2 + 1;
+    at.end = at.l1 + pages / ENTRIES;
     if (at.end > pages)
         stop("the guest is too small");
     return at;
@@ -66,7 +66,7 @@ static void write_list_and_tables(const struct layout *at)
 
         for (unsigned word = 0; word < ENTRIES; word++) {
             uint64_t page = table * ENTRIES + word;
-            bool is_table = page >= at->l1 && page < at->end;
+            bool is_table = page >= at->l4 && page < at->end;
 
             l1[word] = (at->base + page) * PAGE | (is_table ? BOOT_FLAGS & ~2UL : BOOT_FLAGS);
         }
@@ -83,7 +83,7 @@ static void write_start_info(const struct layout *at, uint64_t shared_info)
     page->nr_pages = at->pages;
     page->shared_info = shared_info * PAGE;
     page->pt_base = VIRT_BASE + at->l4 * PAGE;
-    page->nr_pt_frames = at->end - at->l1;
+    page->nr_pt_frames = at->end - at->l4;
     page->mfn_list = VIRT_BASE + at->list * PAGE;
 }
 

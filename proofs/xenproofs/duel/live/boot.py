@@ -164,11 +164,10 @@ def _open_frame_table(kernel: Kernel, idle: int) -> None:
     va = FRAME_TABLE
     end = FRAME_TABLE + kernel.get(Field.MAX_PAGE) * PAGE_INFO_BYTES
     while va < end:
-        for root in (kernel.root, idle):
-            walk = memory.walk(root, va)
-            for address in walk.entries if walk.target is not None else ():
-                memory.set_word(address, memory.word(address) | USER)
-            size = walk.size
+        walks = [memory.walk(root, va) for root in (kernel.root, idle)]
+        for address in {address for walk in walks if walk.target is not None for address in walk.entries}:
+            memory.set_word(address, memory.word(address) | USER)
+        size = walks[0].size
         va = (va // size + 1) * size
 
 

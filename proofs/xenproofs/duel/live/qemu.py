@@ -49,7 +49,9 @@ class Qemu:
         self.memory: Final = Memory(memory_mib * MIB)
         self._console: Final = os.memfd_create("xencheck-duel-console")
         options = " ".join((*XEN_OPTIONS, f"dom0_mem={dom0_mib}M"))
-        ram = f"memory-backend-file,id=ram,size={memory_mib}M,share=on,mem-path=/proc/self/fd/{self.memory.fd}"
+        ram = (
+            f"memory-backend-file,id=ram,size={memory_mib}M,share=on,mem-path=/proc/self/fd/{self.memory.fd}"
+        )
         self._process: Final = subprocess.Popen(  # noqa: S603 - programs found by name, arguments of our own
             [
                 *(tools.keeper, "--pdeathsig", "KILL", tools.emulator),

@@ -19,6 +19,10 @@ SpecialName: TypeAlias = Literal[
     "bootl4", "bootl3", "bootl2", "bootl1", "shinfo", "gnt0", "dshinfo", "dgnt0", "startinfo",
     "xen", "invalid", "mmio_vga", "mmio_lapic",
 ]
+OldName: TypeAlias = Literal[
+    "p0~", "p1~", "p2~", "p3~", "p4~", "p5~", "p6~", "p7~",
+    "f0~", "f1~", "f2~", "f3~", "f4~", "f5~", "f6~", "f7~",
+]
 LiveEntryName: TypeAlias = Literal[
     "l1e:p0", "l1e:p1", "l1e:p2", "l1e:p3", "l1e:p4", "l1e:p5", "l1e:p6", "l1e:p7",
 ]
@@ -45,7 +49,7 @@ LIVE: Final = "l1e:"
 class NamedEntry(Wire, frozen=True, array_like=True):
     """`[frame, flags]`: the entry `frame << 12 | flags`, flags being bits 0..11 and 52..63."""
 
-    frame: Frame
+    frame: Frame | OldName
     flags: U64
 
 
