@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from xenmodel.hardware.tlb import fill, store_through
 from xenmodel.hardware.walk import Translation, mark_used, walk
-from xenmodel.hypercall import Call, Steps
+from xenmodel.hypercall import SPIN, Call, Steps
 from xenmodel.memory.rows import NO_FRAME, Place
 from xenmodel.memory.trapped import trapped_write
 from xenmodel.step import Refused
@@ -42,8 +42,31 @@ class Reach:
     leaf: int = 0
 
 
+RETRIES = 64
+"""Times that an access starts anew because another CPU changed or flushed what it had found."""
+
+
 def load(x: Call, va: Va) -> Steps[int | Fault]:
-    """Load a word: 8 bytes, or 4 in the two-level geometry."""
+    """Load a word: 8 bytes, or 4 in the two-level geometry. A translation lost meanwhile is walked again."""
+    for _ in range(RETRIES):
+        try:
+            return (yield from _load_once(x, va))
+        except Refused:
+            yield SPIN
+    raise AssertionError(va)
+
+
+def store(x: Call, va: Va, word: int) -> Steps[Fault | None]:
+    """Store a word: 8 bytes, or 4 in the two-level geometry. A translation lost meanwhile is walked again."""
+    for _ in range(RETRIES):
+        try:
+            return (yield from _store_once(x, va, word))
+        except Refused:
+            yield SPIN
+    raise AssertionError(va)
+
+
+def _load_once(x: Call, va: Va) -> Steps[int | Fault]:
     width = x.m.pte.word_bytes
     first = yield from _reach(x, va, write=False)
     if first.fault is not None:
@@ -59,8 +82,7 @@ def load(x: Call, va: Va) -> Steps[int | Fault]:
     return both >> 8 * offset & x.m.pte.word_mask
 
 
-def store(x: Call, va: Va, word: int) -> Steps[Fault | None]:
-    """Store a word: 8 bytes, or 4 in the two-level geometry."""
+def _store_once(x: Call, va: Va, word: int) -> Steps[Fault | None]:
     width = x.m.pte.word_bytes
     first = yield from _reach(x, va, write=True)
     if first.fault is not None:

@@ -1,0 +1,93 @@
+"""The small world: two domains, each with a loaded address space, two vCPUs and some spare frames.
+
+Everything is made by the model's own steps and calls, so that the start obeys every invariant by construction.
+"""
+
+from dataclasses import dataclass
+
+from xenmodel.abi.memory_map import MemoryMap
+from xenmodel.abi.pte import ACCESSED, DIRTY, PRESENT, RW, USER, entry
+from xenmodel.dispatch import dispatch
+from xenmodel.domains.vcpu_op import NewContext, initialise
+from xenmodel.hardware.tlb import switch_vcpu
+from xenmodel.hypercall import Call, run
+from xenmodel.machine import Machine, plain_machine
+from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp
+from xenmodel.memory.reservation import allocate
+from xenspec.vocabulary import DOMID_SELF, L4, Cpu, DomId, Mfn, VcpuId
+
+DOMAINS = (DomId(0), DomId(1))
+VCPUS_EACH = 2
+SPARE = 6
+"""Frames of a domain that its boot tables do not use."""
+FREE = 4
+"""Frames that nobody owns at the start."""
+FIRST = 0x100
+STRIDE = 0x40
+"""Frame numbers of a domain start at FIRST + STRIDE times its number."""
+FREE_START = 0x1C0
+FRAMES = 0x200
+BOOT_FLAGS = PRESENT | RW | USER | ACCESSED | DIRTY
+READ_ONLY = PRESENT | USER | ACCESSED | DIRTY
+IO_FRAMES = (0xB8, 0xFEC00)
+"""I/O frames that moves name: their rows exist from the start."""
+BOOT_SLOT = 272
+"""The L4 slot under which the boot tables map the domain's frames."""
+
+
+@dataclass(frozen=True, slots=True)
+class Estate:
+    """A domain's frames at the start: its boot tables, level 4 first, and its spare frames."""
+
+    domain: DomId
+    tables: tuple[Mfn, Mfn, Mfn, Mfn]
+    spare: tuple[Mfn, ...]
+
+
+def estate(domain: DomId) -> Estate:
+    """Return which frames a domain has at the start."""
+    first = FIRST + STRIDE * domain
+    tables = (Mfn(first), Mfn(first + 1), Mfn(first + 2), Mfn(first + 3))
+    return Estate(domain, tables, tuple(Mfn(first + 4 + i) for i in range(SPARE)))
+
+
+def small_world(cpus: int = 2) -> Machine:
+    """Return a machine with both domains running: vCPU k of either domain starts on CPU k."""
+    m = plain_machine(MemoryMap(ram=((0, FRAMES),), frames=FRAMES), cpu_count=cpus)
+    m.xen_slots.update({256: entry(1, READ_ONLY), 260: entry(2, BOOT_FLAGS)})
+    for domain in DOMAINS:
+        _create(m, estate(domain))
+    for f in IO_FRAMES:
+        m.frames[f].dirty = False
+    for cpu in range(cpus):
+        m.dirty[DOMAINS[0], cpu].dirty = True
+        m.cpus[cpu].current = VcpuId((0, cpu))
+        switch_vcpu(m, Cpu(cpu), VcpuId((cpu % len(DOMAINS), cpu % VCPUS_EACH)))
+    return m
+
+
+def _create(m: Machine, e: Estate) -> None:
+    """Make a domain: its row, its frames, its boot tables, pinned and loaded on every vCPU."""
+    domain = m.domains[e.domain]
+    domain.exists = True
+    domain.privileged = domain.io_rights = e.domain == 0
+    domain.vcpus = VCPUS_EACH
+    domain.max_pages = len(e.tables) + SPARE + 2
+    for f in (*e.tables, *e.spare):
+        allocate(m, f, e.domain)
+    l4, l3, l2, l1 = e.tables
+    m.words[l4, BOOT_SLOT] = entry(l3, BOOT_FLAGS)
+    m.words[l3, 0] = entry(l2, BOOT_FLAGS)
+    m.words[l2, 0] = entry(l1, BOOT_FLAGS)
+    for slot, f in enumerate((*e.tables, *e.spare)):
+        m.words[l1, slot] = entry(f, READ_ONLY if slot < len(e.tables) else BOOT_FLAGS)
+    for number in range(VCPUS_EACH):
+        m.vcpus[VcpuId((e.domain, number))].domain = e.domain
+    x = Call(m, VcpuId((e.domain, 0)), e.domain)
+    pinned = run(dispatch(x, MmuextOp((ExtOp(Command.PIN_L1_TABLE + L4 - 1, l4),), DOMID_SELF)))
+    if pinned.rc:
+        raise AssertionError(pinned)
+    for number in range(VCPUS_EACH):
+        made = run(initialise(x, VcpuId((e.domain, number)), NewContext(l4, Mfn(0), (), 0)))
+        if made:
+            raise AssertionError(made)

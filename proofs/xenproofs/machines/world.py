@@ -1,0 +1,186 @@
+"""The world runs moves on the executable, interleaves its vCPUs, and checks after every move (or every step).
+
+A call may be left standing after any step; the vCPU then does nothing else until it is advanced to its end.
+Where Xen would wait for another CPU, the others are advanced.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from xenmodel.hardware.tlb import fill, invalidate, store_through, switch_vcpu
+from xenmodel.hypercall import SPIN, Call, Marker, Steps
+from xenmodel.step import Refused
+from xenproofs.judge.ghost import IllegalHolder
+from xenproofs.judge.monitor import Monitor, Violation
+from xenproofs.machines.calls import address, steps_of
+from xenproofs.machines.moves import Move, frame_of, vcpu_of, word_of
+from xenproofs.machines.setup import DOMAINS, VCPUS_EACH, small_world
+from xenspec.vocabulary import PAGE_SIZE, SLOTS, Cpu, EntryId, Mfn, VcpuId
+
+PATIENCE = 10_000
+"""Steps after which a wait is a deadlock."""
+
+
+class Deadlock(AssertionError):  # noqa: N818 - what was found, not an error of the program
+    """Every vCPU waits for another."""
+
+
+@dataclass(slots=True)
+class Standing:
+    """A call in progress."""
+
+    call: Call
+    steps: Steps[str]
+    kind: str
+    preempt: int
+    points: int = 0
+
+
+@dataclass(slots=True)
+class World:
+    """A small machine, its monitor, and the calls that stand in the middle."""
+
+    monitor: Monitor
+    standing: dict[VcpuId, Standing] = field(default_factory=dict[VcpuId, Standing])
+    coverage: Counter[str] = field(default_factory=Counter[str])
+    calls: int = 0
+    steps: int = 0
+    violations: list[Violation] = field(default_factory=list[Violation])
+
+    @classmethod
+    def new(cls, *, every_step: bool = False) -> "World":
+        """Return the small world at its start; `every_step` checks after each step, holders included."""
+        monitor = Monitor.over(small_world(), steps=every_step)
+        world = cls(monitor)
+        world.violations += monitor.start()
+        return world
+
+    def play(self, move: Move) -> None:
+        """Make one move and check."""
+        if move.kind == "switch":
+            self._hardware(self._switch, move)
+        elif move.kind in ("fill", "evict", "stale_store"):
+            self._hardware(self._tlb, move)
+        elif move.kind == "advance":
+            self._advance(vcpu_of(move), 1 + move.b)
+        else:
+            self._start(move)
+        self.violations += self.monitor.after_call(self.monitor.actor)
+
+    def finish(self) -> None:
+        """Run every standing call to its end, and check."""
+        for v in list(self.standing):
+            self._to_end(v)
+        self.violations += self.monitor.after_call(self.monitor.actor)
+        self.violations += self.monitor.check_all()
+
+    def _start(self, move: Move) -> None:
+        v = vcpu_of(move)
+        if v in self.standing:
+            self._to_end(v)
+        self._schedule(v)
+        x = Call(self.monitor.machine, v, self.monitor.machine.vcpus[v].domain)
+        self.standing[v] = Standing(x, steps_of(x, move), move.kind, move.preempt)
+        self.calls += 1
+        if move.pause:
+            self._advance(v, move.pause)
+        else:
+            self._to_end(v)
+
+    def _schedule(self, v: VcpuId) -> None:
+        """Let a vCPU run on some CPU: Xen does not leave a hypercall in the middle to run another vCPU there."""
+        m = self.monitor.machine
+        running = [m.cpus[cpu].current for cpu in range(m.cpu_count)]
+        if v in running:
+            return
+        free = next((c for c, other in enumerate(running) if other not in self.standing), None)
+        if free is None:
+            free = 0
+            self._to_end(running[0])
+        switch_vcpu(m, Cpu(free), v)
+        self.violations += self.monitor.after_call(self.monitor.actor)
+
+    def _advance(self, v: VcpuId, steps: int) -> None:
+        """Run some steps of a standing call."""
+        for _ in range(steps):
+            if v not in self.standing or self._step(v):
+                return
+
+    def _to_end(self, v: VcpuId) -> None:
+        """Run a standing call to its end; while it waits, the others run."""
+        for _ in range(PATIENCE):
+            if v not in self.standing:
+                return
+            if self._step(v):
+                self._let_others_run(v)
+        raise Deadlock(v)
+
+    def _let_others_run(self, v: VcpuId) -> None:
+        for other in list(self.standing):
+            if other != v:
+                self._step(other)
+
+    def _step(self, v: VcpuId) -> bool:
+        """Run one step; return whether the call waits for another CPU."""
+        s = self.standing[v]
+        self.monitor.actor = s.call.domain
+        answer: bool | None = None
+        try:
+            shown = next(s.steps)
+            while shown.__class__ is Marker and shown is not SPIN:
+                s.points += 1
+                answer = s.points == s.preempt
+                shown = s.steps.send(answer)
+        except StopIteration as end:
+            del self.standing[v]
+            self.coverage[f"{s.kind} × {end.value}"] += 1
+            return False
+        self.steps += 1
+        if self.monitor.steps:
+            self.violations += self.monitor.after_step(shown)
+        return shown is SPIN
+
+    def _hardware(self, act: "Steps[None] | object", move: Move) -> None:
+        """Make a move of the hardware; refused, it is no move."""
+        if not callable(act):
+            raise TypeError(act)
+        self.calls += 1
+        try:
+            act(move)
+        except Refused:
+            self.coverage[f"{move.kind} × refused"] += 1
+        else:
+            self.coverage[f"{move.kind} × done"] += 1
+
+    def _switch(self, move: Move) -> None:
+        """Run another vCPU on a CPU, unless the one that runs there stands in the middle of a call."""
+        m = self.monitor.machine
+        cpu = Cpu(move.a % m.cpu_count)
+        v = VcpuId((DOMAINS[move.b % 2], move.c % VCPUS_EACH))
+        running = m.cpus[cpu].current
+        elsewhere = any(m.cpus[c].current == v for c in range(m.cpu_count) if c != cpu)
+        if running not in self.standing and v not in self.standing and not elsewhere:
+            switch_vcpu(m, cpu, v)
+
+    def _tlb(self, move: Move) -> None:
+        """Fill, evict or use a cached translation of a CPU."""
+        m = self.monitor.machine
+        cpu = Cpu(move.vcpu % m.cpu_count)
+        page = address(move.a) // PAGE_SIZE
+        if move.kind == "evict":
+            invalidate(m, cpu, page)
+        elif move.kind == "stale_store":
+            domain = m.vcpus[m.cpus[cpu].current].domain
+            store_through(m, cpu, page, move.b % SLOTS, word_of(domain, move.c, move.d))
+        else:
+            self._fill(cpu, page, move)
+
+    def _fill(self, cpu: Cpu, page: int, move: Move) -> None:
+        m = self.monitor.machine
+        table: Mfn = frame_of(m.vcpus[m.cpus[cpu].current].domain, move.c)
+        leaf = EntryId((table, move.b))
+        writable = m.entries[leaf].writable and move.d % 2 == 0
+        fill(m, cpu, page, leaf, writable=writable, user=True)
+
+
+__all__ = ["Deadlock", "IllegalHolder", "Standing", "World"]
