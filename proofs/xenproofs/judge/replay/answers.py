@@ -3,7 +3,8 @@
 from typing import NamedTuple
 
 from xenmodel.dispatch import MulticallResult
-from xenmodel.hypercall import Result
+from xenmodel.hypercall import Preempted, Result
+from xenmodel.step import Refused
 from xenproofs.judge.trace import Hypercall
 from xenspec.vocabulary import Errno
 
@@ -32,6 +33,23 @@ class Judged(NamedTuple):
     got: Answer
     why: str = ""
     """Empty where nothing but the answers matters."""
+
+
+class Stuck(Exception):  # noqa: N818 - an outcome of the model, not an error of the program
+    """The model waits for another CPU, and there is none to wait for."""
+
+
+UNANSWERED = (Refused, Preempted, Stuck)
+"""How a call may end that should have had an answer."""
+
+
+def given_up(ending: Exception) -> str:
+    """Return why the model has no answer."""
+    if isinstance(ending, Refused):
+        return f"the model gives up in the middle: not so that {ending.guard}"
+    if isinstance(ending, Stuck):
+        return "the model gives up in the middle: it waits for another CPU"
+    return "the model gives up in the middle: preempted where Xen is not"
 
 
 def named(rc: int | None) -> str:

@@ -7,11 +7,11 @@ from typing import Final, TypeVar
 from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.machine import TABLES, plain_machine
 from xenproofs.judge.replay.engine import Replay
-from xenproofs.judge.replay.loading import load_snapshot
+from xenproofs.judge.replay.loading import START_OF_DAY, Recount, load_snapshot, make_rows_of_io
 from xenproofs.judge.replay.position import Position, at_snapshot
 from xenproofs.judge.replay.saving import META, cell_of, columns_of, plain
 from xenproofs.judge.replay.stores import GuestStores
-from xenproofs.judge.trace import Cell, Row, SavedState, is_state, read_snapshot, read_state
+from xenproofs.judge.trace import Cell, Row, SavedState, Snapshot, is_state, read_snapshot, read_state
 from xenspec.errors import BadInput
 from xenspec.table import PlainTable, PlainWords
 
@@ -33,8 +33,28 @@ def begin(path: Path) -> Replay:
             raise BadInput(error.args[1], file=str(path), field=f"tables.{error.args[0]}") from error
     snapshot = read_snapshot(path)
     loaded = load_snapshot(snapshot)
+    _check_recount(path, snapshot, loaded.recount)
     stores = GuestStores(loaded.machine, loaded.words, known=set(snapshot.tables))
-    return Replay(loaded.machine, stores, memory=loaded.memory, position=at_snapshot(snapshot))
+    replay = Replay(loaded.machine, stores, memory=loaded.memory, position=at_snapshot(snapshot))
+    if loaded.recount.unattributed:
+        unexplained = "frame with references that the snapshot does not explain"
+        replay.report.assumed[unexplained] = len(loaded.recount.unattributed)
+    return replay
+
+
+def _check_recount(path: Path, snapshot: Snapshot, recount: Recount) -> None:
+    """Refuse a snapshot whose counts its own tables contradict; at the start all of them are explained.
+
+    Raises:
+        BadInput: a frame has fewer references than it has holders, or before any call more.
+    """
+    for mfn in recount.negative:
+        message = f"frame {mfn:#x} is {snapshot.page_info[mfn]}, but more than that hold it"
+        raise BadInput(message, file=str(path), field="page_info_runs")
+    if snapshot.snapshot == START_OF_DAY:
+        for mfn in recount.unattributed:
+            message = f"frame {mfn:#x} is {snapshot.page_info[mfn]}, but fewer than that hold it"
+            raise BadInput(message, file=str(path), field="page_info_runs")
 
 
 class _Misfit(Exception):  # noqa: N818 - becomes a BadInput
@@ -53,6 +73,7 @@ def resumed(state: SavedState) -> Replay:
     ram = tuple((_number("ram", start), _number("ram", end)) for start, end in tables["ram"])
     memory = MemoryMap(ram, _number("meta", meta["frames"]))
     m = plain_machine(memory, cpu_count=_number("meta", meta["cpu_count"]))
+    make_rows_of_io(m, memory)
     words = PlainWords()
     m.words = words
     for frame, cells in tables["words"]:

@@ -9,12 +9,12 @@ from pathlib import Path
 from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.dispatch import MulticallResult, dispatch, multicall
 from xenmodel.domains.modes import come_back
-from xenmodel.hypercall import Call, Continuation, Marker, Steps, T
+from xenmodel.hypercall import SPIN, Call, Continuation, Marker, Steps, T
 from xenmodel.machine import Machine
 from xenproofs.judge import trace
 from xenproofs.judge.replay import others, translate, trapped
 from xenproofs.judge.replay.ahead import Ahead
-from xenproofs.judge.replay.answers import Judged, predicted, recorded
+from xenproofs.judge.replay.answers import UNANSWERED, Answer, Judged, Stuck, given_up, predicted, recorded
 from xenproofs.judge.replay.events import judge_events
 from xenproofs.judge.replay.position import Position
 from xenproofs.judge.replay.preemption import Preemption, inner_done, stopped_in, unpins
@@ -55,6 +55,8 @@ class Replay:
     """The line that is being played."""
     stop: bool = False
     """Set from outside: end before the next line."""
+    broken: bool = False
+    """The model gave up in the middle of a call: what follows would say nothing."""
 
     def play(self, path: Path, lines: Iterable[Line], until: int | None = None) -> bool:
         """Play a recording's lines, up to hypercall `until`; return whether all of them were played."""
@@ -64,7 +66,7 @@ class Replay:
         position = self.position
         try:
             for line in ahead:
-                if self.stop or (until is not None and line.n > until):
+                if self.stop or self.broken or (until is not None and line.n > until):
                     return False
                 self._line(line, ahead)
                 position.line, position.n = line.line, line.n
@@ -102,7 +104,11 @@ class Replay:
         awaited = self.continued.pop(line.vcpu, None)
         wrong = self._at_entry(line) or (awaited is not None and goes_otherwise(line, awaited)) or ""
         self.stores.expect(line.events)
-        judged = self._answer(x, line, ahead)
+        try:
+            judged = self._answer(x, line, ahead)
+        except UNANSWERED as ending:
+            self.broken = True
+            judged = Judged(recorded(line), Answer(None), given_up(ending))
         if judged is None and not wrong:
             report.not_modelled[others.name(line)] += 1
             return
@@ -215,6 +221,8 @@ class Replay:
                 shown = send(answer)
                 answer = None
                 if shown.__class__ is Marker:
+                    if shown is SPIN:
+                        raise Stuck
                     if preemption is not None and preemption.answer(shown):
                         answer = True
                         self.report.assumed["preemption"] += 1

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 
 from xenmodel.abi import assist, pte
-from xenmodel.abi.memory_map import MemoryMap
+from xenmodel.abi.memory_map import LOW_FRAMES, MemoryMap
 from xenmodel.machine import Machine, plain_machine
 from xenmodel.memory.rows import Entry, Frame, Place
 from xenproofs.judge.trace.pageinfo import PageInfo
@@ -69,6 +69,7 @@ def load_snapshot(snapshot: Snapshot) -> Loaded:
     m = plain_machine(memory, cpu_count=cpus)
     words = PlainWords()
     m.words = words
+    make_rows_of_io(m, memory)
     load_domain(m, snapshot, cpus)
     for run in snapshot.page_info_runs:
         info = run.info
@@ -84,6 +85,15 @@ def load_snapshot(snapshot: Snapshot) -> Loaded:
     for mfn, table in snapshot.tables.items():
         _link_table(m, mfn, table.level, (typed, general))
     return Loaded(m, words, memory, _recount(m, snapshot, typed, general))
+
+
+def make_rows_of_io(m: Machine, memory: MemoryMap) -> None:
+    """Make the rows of the frames that Xen keeps books of and that are no memory: it holds them itself."""
+    first = 0
+    for start, end in (*sorted(memory.ram), (memory.frames, memory.frames)):
+        for mfn in range(first, max(start, min(LOW_FRAMES, memory.frames))):
+            m.frames[mfn]
+        first = max(first, end)
 
 
 def fill_frame(frame: Frame, info: PageInfo) -> None:

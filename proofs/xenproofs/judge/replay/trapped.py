@@ -11,6 +11,7 @@ from xenmodel.hardware.walk import walk
 from xenmodel.hypercall import Call
 from xenmodel.memory.trapped import trapped_write
 from xenmodel.step import Refused
+from xenproofs.judge.replay.answers import UNANSWERED, given_up
 from xenproofs.judge.trace import TrappedWrite
 from xenspec.vocabulary import PAGE_SIZE, Mfn, VcpuId
 
@@ -49,6 +50,9 @@ def _store(replay: "Replay", x: Call, line: TrappedWrite, place: tuple[Mfn, int]
         replay.drive(trapped_write(x, *place, new_word(line, before)))
     except Refused as refusal:
         return f"a fault ({refusal.guard})"
+    except UNANSWERED as ending:
+        replay.broken = True
+        return given_up(ending)
     return f"{before & ~ACCESSED_DIRTY:#x} becomes {words[place] & ~ACCESSED_DIRTY:#x}"
 
 
