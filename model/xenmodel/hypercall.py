@@ -88,8 +88,8 @@ class Result:
     """Whether `done` is told to the guest at all (not if a batch names nobody it may name)."""
     answers: bool = True
     """Whether the guest sees a return code at all (not after iret)."""
-    guard: str = ""
-    """The guard that refused, where one did."""
+    guard: str = field(default="", compare=False)
+    """The guard that refused, where one did: for whoever explains the answer."""
 
 
 @dataclass(slots=True)

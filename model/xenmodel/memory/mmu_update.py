@@ -70,7 +70,7 @@ def mmu_update(x: Call, call: MmuUpdate) -> Steps[Result]:
             done += 1
             x.done = done
     except Refused as refusal:
-        return _ended(x, -refusal.errno, done)
+        return _ended(x, -refusal.errno, done, refusal.guard)
     except Preempted:
         return _continued(call, done)
     return _ended(x, 0, done)
@@ -124,10 +124,10 @@ def _set_m2p(x: Call, pointer: int, value: int, table_owner: DomId, named: DomId
     yield drop_ref
 
 
-def _ended(x: Call, rc: int, done: int) -> Result:
+def _ended(x: Call, rc: int, done: int, guard: str = "") -> Result:
     """Answer, by a continuation if the vCPU has an old table to finish."""
     if x.m.vcpus[x.vcpu].old_table == NO_FRAME:
-        return Result(rc=rc, done=done)
+        return Result(rc=rc, done=done, guard=guard)
     rest = MmuUpdate((), rc & 0xFFFFFFFF, preempted=True)
     return Result(done=done, continuation=Continuation("mmu_update", rest, done))
 

@@ -116,7 +116,7 @@ def mmuext_op(x: Call, call: MmuextOp) -> Steps[Result]:
         named = named_domain(x, call.foreign & 0xFFFF)
         require_control(x, named)
     except Refused as refusal:
-        return Result(rc=-refusal.errno, counted=False)
+        return Result(rc=-refusal.errno, counted=False, guard=refusal.guard)
     try:
         for op in call.ops:
             if x.m.vcpus[x.vcpu].old_table != NO_FRAME or (done and (yield PREEMPT_BATCH)):
@@ -125,17 +125,17 @@ def mmuext_op(x: Call, call: MmuextOp) -> Steps[Result]:
             done += 1
             x.done = done
     except Refused as refusal:
-        return _ended(x, -refusal.errno, done)
+        return _ended(x, -refusal.errno, done, refusal.guard)
     except Preempted:
         rest = MmuextOp(call.ops[done:], call.foreign, preempted=True)
         return Result(done=done, continuation=Continuation("mmuext_op", rest, done))
     return _ended(x, 0, done)
 
 
-def _ended(x: Call, rc: int, done: int) -> Result:
+def _ended(x: Call, rc: int, done: int, guard: str = "") -> Result:
     """Answer, by a continuation if the vCPU has an old table to finish."""
     if x.m.vcpus[x.vcpu].old_table == NO_FRAME:
-        return Result(rc=rc, done=done)
+        return Result(rc=rc, done=done, guard=guard)
     rest = MmuextOp((), rc & 0xFFFFFFFF, preempted=True)
     return Result(done=done, continuation=Continuation("mmuext_op", rest, done))
 

@@ -39,7 +39,7 @@ def update_va_mapping(x: Call, call: UpdateVaMapping) -> Steps[Result]:
             require_control(x, named)
         yield from _update(x, call, named)
     except Refused as refusal:
-        return Result(rc=-refusal.errno)
+        return Result(rc=-refusal.errno, guard=refusal.guard)
     yield from _flush(x, call)
     return Result()
 

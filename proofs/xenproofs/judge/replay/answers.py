@@ -32,7 +32,9 @@ class Judged(NamedTuple):
     expected: Answer
     got: Answer
     why: str = ""
-    """Empty where nothing but the answers matters."""
+    """What differs beside the answers; empty where nothing does."""
+    reason: str = ""
+    """Why the model answers as it does, if it says so."""
 
 
 class Stuck(Exception):  # noqa: N818 - an outcome of the model, not an error of the program
@@ -46,7 +48,7 @@ UNANSWERED = (Refused, Preempted, Stuck)
 def given_up(ending: Exception) -> str:
     """Return why the model has no answer."""
     if isinstance(ending, Refused):
-        return f"the model gives up in the middle: not so that {ending.guard}"
+        return f"the model gives up in the middle, by the guard {ending.guard!r}"
     if isinstance(ending, Stuck):
         return "the model gives up in the middle: it waits for another CPU"
     return "the model gives up in the middle: preempted where Xen is not"
@@ -60,6 +62,11 @@ def named(rc: int | None) -> str:
 
 
 ERRNOS = frozenset(int(errno) for errno in Errno)
+
+
+def refusal_of(result: Result) -> str:
+    """Return why the model refuses, if it does."""
+    return f"refused by the guard {result.guard!r}" if result.guard else ""
 
 
 def recorded(line: Hypercall) -> Answer:

@@ -14,7 +14,17 @@ from xenmodel.machine import Machine
 from xenproofs.judge import trace
 from xenproofs.judge.replay import others, translate, trapped
 from xenproofs.judge.replay.ahead import Ahead
-from xenproofs.judge.replay.answers import UNANSWERED, Answer, Judged, Stuck, given_up, predicted, recorded
+from xenproofs.judge.replay.answers import (
+    UNANSWERED,
+    Answer,
+    Judged,
+    Stuck,
+    given_up,
+    named,
+    predicted,
+    recorded,
+    refusal_of,
+)
 from xenproofs.judge.replay.events import judge_events
 from xenproofs.judge.replay.position import Position
 from xenproofs.judge.replay.preemption import Preemption, inner_done, stopped_in, unpins
@@ -135,6 +145,7 @@ class Replay:
         refused, self.stores.refused = self.stores.refused, []
         why = wrong or (refused[0] if refused else judged.why)
         agrees = judged.expected == judged.got and not why
+        why = why or judged.reason
         if tail:
             self.report.tails += 1
         else:
@@ -168,7 +179,7 @@ class Replay:
             preemption.stopped_in = stopped_in(line, ahead.next_call(line.vcpu))
         result = self.drive(dispatch(x, call), preemption)
         self._goes_on(line, result.continuation)
-        return Judged(recorded(line), predicted(result))
+        return Judged(recorded(line), predicted(result), reason=refusal_of(result))
 
     def _multicall(self, x: Call, line: Hypercall, args: trace.Multicall, ahead: Ahead) -> Judged:
         call = translate.multicall(args)
@@ -208,7 +219,10 @@ class Replay:
             got = result.results[index].rc if index < len(result.results) else None
             report.subcalls.count(agrees=got == call.ret)
             if got != call.ret and not wrong:
-                wrong = f"call {index}, {call.op}: Xen {call.ret}, model {got}"
+                reason = refusal_of(result.results[index]) if got is not None else ""
+                wrong = (
+                    f"call {index}, {call.op}: Xen {named(call.ret)}, model {named(got)} {reason}".rstrip()
+                )
         return wrong
 
     def drive(self, steps: Steps[T], preemption: Preemption | None = None) -> T:
