@@ -5,7 +5,7 @@ owner), I/O space needs the right to it and is adjusted instead of referenced (g
 of L2..L4 tables need a table of the level below, or, read-only, another table of their own level.
 """
 
-from xenmodel.hypercall import Call, Steps
+from xenmodel.hypercall import Call, Preempted, Steps
 from xenmodel.memory import promotion
 from xenmodel.memory.claim import drop_ref, mark_noncoherent, take_ref
 from xenmodel.memory.linear import take_linear
@@ -155,7 +155,12 @@ def replace_table(
     m = x.m
     kn, ko = flights
     t = m.flights[k].frame
-    how = yield from _take_child(x, kn, word, t)
+    try:
+        how = yield from _take_child(x, kn, word, t)
+    except Preempted:
+        drop_ref(m, kn)
+        yield drop_ref
+        raise
     if how == "below":
         replace(m, k, kn, ko, slot, word)
         yield replace
