@@ -49,6 +49,8 @@ class World:
     m: Machine = field(init=False)
     ghost: HolderSets = field(init=False)
     free: list[int] = field(init=False)
+    given: dict[int, list[Mfn]] = field(default_factory=dict[int, list[Mfn]])
+    """Frames that a domain has and `page` hands out first."""
 
     def __post_init__(self) -> None:
         self.ghost = HolderSets()
@@ -80,7 +82,9 @@ class World:
         self.m.dirty[domain, cpu].dirty = True
 
     def page(self, domain: int = 1) -> Mfn:
-        """Give a domain a frame."""
+        """Give a domain a frame, or return one that it was given and has not used."""
+        if self.given.get(domain):
+            return self.given[domain].pop(0)
         f = Mfn(self.free.pop(0))
         allocate(self.m, f, DomId(domain))
         return f

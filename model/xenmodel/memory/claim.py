@@ -15,6 +15,7 @@ from xenmodel.memory.rows import (
     FLUSHING,
     HELD,
     IDLE,
+    NO_PFN,
     REF,
     REF_LIMIT,
     TYPE_LIMIT,
@@ -44,6 +45,7 @@ LOCK_AND_ONE = 2
 """Type references of a frame that its lock and one more holder have."""
 
 FREED = (
+    "m2p.pfn",
     "frames.owner",
     "frames.type",
     "frames.validated",
@@ -92,6 +94,7 @@ def release_general(m: Machine, f: Mfn, holder: holders.Holder) -> None:
         frame.linear = 0
         frame.dirty = True
         frame.stamp = m.world[0].clock
+        m.m2p[f].pfn = NO_PFN
 
 
 @step(

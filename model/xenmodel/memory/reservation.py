@@ -30,6 +30,7 @@ def allocate(m: Machine, f: Mfn, owner: DomId) -> None:
     require("the frame is memory", frame.place == Place.RAM, EINVAL)
     require("nobody holds the frame", (frame.ref_count == 0) & (frame.owner == DOMID_INVALID), EINVAL)
     domain = m.domains[owner]
+    require("the domain is not dying", Not(domain.dying), EINVAL)
     require("the domain's quota has room", domain.pages < domain.max_pages, ENOMEM)
     if frame.dirty:
         m.words.clear(f)

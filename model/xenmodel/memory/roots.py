@@ -94,6 +94,20 @@ def pin_table(x: Call, f: Mfn, level: PageType, owner: DomId) -> Steps[None]:
             defer(m, x.vcpu, kn)
             yield defer
         raise
+    if owner != x.domain and m.domains[owner].dying:
+        yield from _drop_late_pin(x, f)
+
+
+def _drop_late_pin(x: Call, f: Mfn) -> Steps[None]:
+    """Drop a pin set while the owner was destroyed: nobody else would (do_mmuext_op)."""
+    _, kn, _ = flights(x.vcpu)
+    unpin(x.m, kn, f)
+    yield unpin
+    try:
+        yield from release_both(x, kn)
+    except Preempted:
+        defer(x.m, x.vcpu, kn)
+        yield defer
 
 
 def unpin_table(x: Call, f: Mfn, owner: DomId) -> Steps[None]:

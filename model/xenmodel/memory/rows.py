@@ -16,6 +16,8 @@ REF_LIMIT = (1 << 54) - 3
 """Largest general count that get_page() still raises (PGC_count_mask, two reserved)."""
 LINEAR_LIMIT = (1 << 15) - 1
 """Largest linear_pt_count, a signed 16-bit field."""
+NO_PFN = (1 << 64) - 1
+"""What the machine-to-physical map says of a frame that is no guest's (INVALID_M2P_ENTRY)."""
 NO_FRAME = Mfn(-1)
 """A frame field that names no frame."""
 
@@ -121,4 +123,4 @@ class Flight:
 class MachineToPhys:
     """One entry of the machine-to-physical map."""
 
-    pfn: int = (1 << 64) - 1
+    pfn: int = NO_PFN

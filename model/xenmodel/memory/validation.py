@@ -16,6 +16,7 @@ from xenspec.logic import Not, either
 from xenspec.vocabulary import EAGAIN, L4, NO_TYPE, SEG, FlightId, Mfn, VcpuId
 
 FREEING = (
+    "m2p.pfn",
     "frames.ref_count",
     "frames.owner",
     "frames.type",
