@@ -36,6 +36,12 @@ def _oracle() -> click.Command:
     return command
 
 
+def _duel() -> click.Command:
+    from xencheck.commands.duel import command
+
+    return command
+
+
 class Lazy(NamedTuple):
     """A command that is not imported yet; `summary` is its line in `xencheck --help`."""
 
@@ -44,6 +50,7 @@ class Lazy(NamedTuple):
 
 
 COMMANDS: dict[str, Lazy] = {
+    "duel": Lazy("Put fresh cases to the model and to the live real Xen: they must agree.", _duel),
     "oracle": Lazy("Compare the model's answers with those of a real Xen, case by case.", _oracle),
     "replay": Lazy("Replay a recording of a real guest on a real Xen and check every answer.", _replay),
 }

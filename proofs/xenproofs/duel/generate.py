@@ -344,11 +344,13 @@ FAMILIES: Mapping[str, Callable[[Random], Case]] = {
 """Families by name."""
 
 
+def nth(seed: int, index: int, families: tuple[str, ...] = tuple(FAMILIES)) -> Case:
+    """Return one case of a seed; the families take turns."""
+    name = families[index % len(families)]
+    made = FAMILIES[name](Random(f"{seed}/{name}/{index}"))  # noqa: S311 - a seeded search, no secret
+    return replace(made, name=f"{name}-{seed}-{index}")
+
+
 def generate(seed: int, count: int, families: tuple[str, ...] = tuple(FAMILIES)) -> list[Case]:
-    """Return `count` cases, the families in turn; the same arguments give the same cases."""
-    cases: list[Case] = []
-    for index in range(count):
-        name = families[index % len(families)]
-        made = FAMILIES[name](Random(f"{seed}/{name}/{index}"))  # noqa: S311 - a seeded search, no secret
-        cases.append(replace(made, name=f"{name}-{seed}-{index}"))
-    return cases
+    """Return the first `count` cases of a seed; the same arguments give the same cases."""
+    return [nth(seed, index, families) for index in range(count)]

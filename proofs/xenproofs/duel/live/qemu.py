@@ -64,6 +64,7 @@ class Qemu:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Ctrl-C is for this process to handle
             pass_fds=(self.memory.fd, self._console),
         )
         self._closed = False

@@ -1,18 +1,23 @@
 """Questions: cases that nobody has answered yet, and writing the answered ones to a file."""
 
+import gzip
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
-from msgspec.json import Encoder
+from msgspec.json import Decoder, Encoder
 
 from xenproofs.judge.trace.case_ops import MemoryCaseOp, MmuExtOp, MmuUpdateOp, ReservationOp
 from xenproofs.judge.trace.cases import Case
 from xenproofs.judge.trace.words import Wire
+from xenspec.errors import BadInput
 
 _ENCODE: Final = Encoder()
+_OPS: Final = Decoder(tuple[MemoryCaseOp, ...])
+BLOCK: Final = 1000
+"""Cases that are compressed together."""
 
 
 class Question(Wire, frozen=True):
@@ -29,14 +34,13 @@ class Question(Wire, frozen=True):
         return msgspec.structs.replace(self, ops=tuple(ops))
 
 
-def read_op(data: object) -> MemoryCaseOp:
-    """Return the operation that plain data of the oracle's format describes.
+def read_ops(data: object) -> tuple[MemoryCaseOp, ...]:
+    """Return the operations that plain data of the oracle's format describes.
 
     Raises:
         msgspec.ValidationError: it does not fit.
     """
-    found: MemoryCaseOp = msgspec.convert(data, MemoryCaseOp, strict=True)
-    return found
+    return _OPS.decode(_ENCODE.encode(data))
 
 
 def parts(op: MemoryCaseOp) -> int:
@@ -65,19 +69,41 @@ def with_parts(op: MemoryCaseOp, kept: Sequence[int]) -> MemoryCaseOp:
             return op
 
 
-def write_cases(path: Path, cases: Iterable[Case]) -> int:
-    """Write cases with their answers, one a line, so that `read_cases` reads them; return how many.
+class CaseWriter:
+    """Writes answered cases, one a line, so that `read_cases` reads them; compressed if the name ends in .gz.
 
-    The file appears whole or not at all.
+    The file appears whole, when `finish` is called, or not at all.
     """
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    count = 0
-    try:
-        with part.open("wb") as file:
-            for case in cases:
-                file.write(_ENCODE.encode(case) + b"\n")
-                count += 1
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    return count
+
+    def __init__(self, path: Path) -> None:
+        self._path: Final = path
+        self._lines: Final[list[bytes]] = []
+        self._packed: Final = path.suffix == ".gz"
+        self._part: Final = path.with_name(f"{path.name}.{os.getpid()}.part")
+        try:
+            self._file: Final = self._part.open("wb")
+        except OSError as error:
+            raise BadInput(f"cannot be written: {error.strerror}", file=str(path)) from error
+
+    def add(self, case: Case) -> None:
+        """Write a case."""
+        self._lines.append(_ENCODE.encode(case))
+        if len(self._lines) >= BLOCK:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Write the lines collected; a compressed file is a sequence of compressed blocks."""
+        block = b"".join(line + b"\n" for line in self._lines)
+        self._lines.clear()
+        self._file.write(gzip.compress(block, mtime=0) if self._packed else block)
+
+    def finish(self) -> None:
+        """Let the file appear."""
+        self._flush()
+        self._file.close()
+        self._part.replace(self._path)
+
+    def close(self) -> None:
+        """Forget what was written, unless it was finished."""
+        self._file.close()
+        self._part.unlink(missing_ok=True)
