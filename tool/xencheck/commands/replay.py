@@ -13,7 +13,7 @@ import click
 from xencheck.exits import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from xenproofs.judge.replay.engine import Replay
     from xenproofs.judge.replay.report import ReplayReport
@@ -55,6 +55,7 @@ def command(recordings: tuple[Path, ...], **options: Unpack[Options]) -> Exit:
     from xenproofs.judge.replay.beginning import begin
     from xenproofs.judge.replay.checking import Check, Checking
     from xenproofs.judge.replay.expectation import compare
+    from xenproofs.judge.replay.explain import explain, first_found
     from xenproofs.judge.replay.playing import play_all
     from xenproofs.judge.replay.saving import save
     from xenproofs.judge.trace import read_snapshot
@@ -75,7 +76,9 @@ def command(recordings: tuple[Path, ...], **options: Unpack[Options]) -> Exit:
         report.expectation = compare(replay.machine, expected)
     if options["saved"] is not None:
         save(replay, options["saved"])
-    show(report, in_json=options["in_json"])
+    found = first_found(report)
+    explanation = [] if found is None else explain(options["start"], recordings, found)
+    show(report, explanation, in_json=options["in_json"])
     return outcome(report)
 
 
@@ -88,16 +91,16 @@ def outcome(report: ReplayReport) -> Exit:
     return Exit.HOLDS if report.calls.judged else Exit.UNDECIDED
 
 
-def show(report: ReplayReport, *, in_json: bool) -> None:
+def show(report: ReplayReport, explanation: Sequence[str], *, in_json: bool) -> None:
     """Print a report."""
     from xencheck.report.replay import as_json, as_text
 
     if in_json:
         import json
 
-        click.echo(json.dumps(as_json(report), indent=1))
+        click.echo(json.dumps(as_json(report, explanation), indent=1))
     else:
-        click.echo(as_text(report))
+        click.echo(as_text(report, explanation))
 
 
 @contextmanager

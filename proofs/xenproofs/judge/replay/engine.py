@@ -48,6 +48,8 @@ class Replay:
     memory: MemoryMap
     report: ReplayReport = field(default_factory=ReplayReport)
     position: Position = field(default_factory=Position)
+    before_line: Callable[[Line], None] | None = None
+    """Called before every line."""
     before_call: Callable[[Call], None] | None = None
     """Called before every call and trapped write."""
     after_call: Callable[[Hypercall | TrappedWrite], None] | None = None
@@ -76,6 +78,8 @@ class Replay:
         position = self.position
         try:
             for line in ahead:
+                if self.before_line is not None:
+                    self.before_line(line)
                 if self.stop or self.broken or (until is not None and line.n > until):
                     return False
                 self._line(line, ahead)
