@@ -16,8 +16,8 @@ from xenmodel.hypercall import PREEMPT_BATCH, SPIN, Call, Preempted, Steps, fram
 from xenmodel.machine import Machine
 from xenmodel.memory import holders
 from xenmodel.memory.claim import drop_ref, flush, take_ref
+from xenmodel.memory.demotion import demote, drop_leaf, finish_old_table, release_both, release_type
 from xenmodel.memory.descriptors import SetGdt, drop_ldt, set_gdt, set_ldt_place
-from xenmodel.memory.promotion import demote, drop_leaf, finish_old_table, release_both, release_type
 from xenmodel.memory.reservation import drop_allocated
 from xenmodel.memory.roots import KERNEL, USER, swap_base, unpin
 from xenmodel.memory.rows import DEVALIDATING, HELD, IDLE, NO_FRAME, REF

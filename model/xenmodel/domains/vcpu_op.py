@@ -10,8 +10,9 @@ from xenmodel.events.frames import keep_vcpu_info, take_frame
 from xenmodel.hypercall import Call, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory.claim import take_ref
+from xenmodel.memory.demotion import drop_leaf
 from xenmodel.memory.descriptors import SetGdt, set_gdt, set_ldt_place
-from xenmodel.memory.promotion import drop_leaf, take_type
+from xenmodel.memory.promotion import take_type
 from xenmodel.memory.roots import KERNEL, USER, swap_base
 from xenmodel.memory.rows import NO_FRAME
 from xenmodel.memory.updates import flights

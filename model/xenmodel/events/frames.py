@@ -8,7 +8,7 @@ from xenmodel.hypercall import Call, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory import holders
 from xenmodel.memory.claim import take_ref
-from xenmodel.memory.promotion import drop_leaf
+from xenmodel.memory.demotion import drop_leaf
 from xenmodel.memory.rows import HELD, IDLE, NO_FRAME
 from xenmodel.memory.targets import take_writable
 from xenmodel.memory.updates import flights

@@ -24,7 +24,7 @@ from xenmodel.events.ports import set_port_priority
 from xenmodel.events.rows import NO_PORT
 from xenmodel.hypercall import Call, Steps
 from xenmodel.machine import Machine
-from xenmodel.memory.promotion import drop_leaf
+from xenmodel.memory.demotion import drop_leaf
 from xenmodel.memory.rows import NO_FRAME
 from xenmodel.memory.updates import flights
 from xenmodel.step import require, step

@@ -12,7 +12,8 @@ from xenmodel.hypercall import Call, Result, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory import holders
 from xenmodel.memory.claim import drop_ref, take_ref
-from xenmodel.memory.promotion import drop_leaf, take_type
+from xenmodel.memory.demotion import drop_leaf
+from xenmodel.memory.promotion import take_type
 from xenmodel.memory.rows import HELD, IDLE, NO_FRAME, Mode
 from xenmodel.memory.updates import flights
 from xenmodel.step import Refused, require, step

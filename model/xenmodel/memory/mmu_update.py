@@ -11,8 +11,8 @@ from xenmodel.domains.naming import named_domain, require_control
 from xenmodel.hypercall import PREEMPT_BATCH, Call, Continuation, Preempted, Result, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory.claim import drop_ref, take_ref
+from xenmodel.memory.demotion import finish_old_table
 from xenmodel.memory.holders import Purpose
-from xenmodel.memory.promotion import finish_old_table
 from xenmodel.memory.rows import NO_FRAME, REF
 from xenmodel.memory.updates import flights, update_word
 from xenmodel.step import Refused, require, step

@@ -13,10 +13,11 @@ from xenmodel.hardware.tlb import flush_cpus, invalidate_page
 from xenmodel.hypercall import PREEMPT_BATCH, Call, Continuation, Preempted, Result, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory.claim import drop_ref, take_ref
+from xenmodel.memory.demotion import drop_leaf, finish_old_table
 from xenmodel.memory.descriptors import set_ldt
 from xenmodel.memory.holders import Purpose
 from xenmodel.memory.mmu_update import signed32
-from xenmodel.memory.promotion import drop_leaf, finish_old_table, take_type
+from xenmodel.memory.promotion import take_type
 from xenmodel.memory.roots import load_base, load_user_base, pin_table, unpin_table
 from xenmodel.memory.rows import HELD, NO_FRAME, REF
 from xenmodel.memory.updates import flights

@@ -8,8 +8,9 @@ from xenmodel.hypercall import Call, Preempted, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory import holders
 from xenmodel.memory.claim import drop_ref, take_ref
+from xenmodel.memory.demotion import drop_leaf, release_both
 from xenmodel.memory.descriptors import drop_ldt
-from xenmodel.memory.promotion import drop_leaf, release_both, take_type
+from xenmodel.memory.promotion import take_type
 from xenmodel.memory.rows import HELD, IDLE, NO_FRAME, REF
 from xenmodel.memory.updates import flights
 from xenmodel.memory.validation import defer, write_readonly_m2p

@@ -8,6 +8,7 @@ of L2..L4 tables need a table of the level below, or, read-only, another table o
 from xenmodel.hypercall import Call, Preempted, Steps
 from xenmodel.memory import promotion
 from xenmodel.memory.claim import drop_ref, mark_noncoherent, take_ref
+from xenmodel.memory.demotion import drop_leaf, put_type
 from xenmodel.memory.linear import take_linear
 from xenmodel.memory.linking import (
     install,
@@ -61,7 +62,7 @@ def take_leaf(x: Call, k: FlightId, word: int, table_owner: DomId, named: DomId)
     if writable:
         yield from take_writable(x, k)
     if frame.special and not pte.cached(word):
-        yield from promotion.drop_leaf(x, k)
+        yield from drop_leaf(x, k)
         raise Refused("Xen's own frame is mapped cached", EACCES)
     if writable and pte.write_combining(word):
         mark_noncoherent(m, k)
@@ -178,6 +179,6 @@ def replace_table(
 
 def _give_back(x: Call, k: FlightId) -> Steps[None]:
     """Drop a linear target's references; never the last typed one, since the target is validated in use."""
-    yield from promotion.put_type(x, k)
+    yield from put_type(x, k)
     drop_ref(x.m, k)
     yield drop_ref

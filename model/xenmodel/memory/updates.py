@@ -10,9 +10,10 @@ from functools import cache
 from xenmodel.hypercall import SPIN, Call, Preempted, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory.claim import drop_ref, lock_page, take_ref, unlock_page
+from xenmodel.memory.demotion import drop_leaf, put_type
 from xenmodel.memory.holders import Purpose
 from xenmodel.memory.linking import amend, empty, is_changeable, is_guest_slot, replace, replace_unbacked
-from xenmodel.memory.promotion import drop_leaf, put_type, take_type
+from xenmodel.memory.promotion import take_type
 from xenmodel.memory.rows import HELD, IDLE
 from xenmodel.memory.targets import replace_table, take_leaf
 from xenmodel.memory.validation import defer
