@@ -14,7 +14,7 @@ from xenmodel.hypercall import Call, run
 from xenmodel.machine import Machine, plain_machine
 from xenmodel.memory.mmu_update import MmuUpdate, mmu_update
 from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp, mmuext_op
-from xenmodel.memory.reservation import allocate
+from xenmodel.memory.reservation import allocate, flush_free_frame
 from xenproofs.judge.adapter import plain
 from xenproofs.judge.ghost import HolderSets
 from xenproofs.judge.holdings import recount
@@ -86,6 +86,8 @@ class World:
         if self.given.get(domain):
             return self.given[domain].pop(0)
         f = Mfn(self.free.pop(0))
+        while self.m.frames[f].cursor < self.m.cpu_count:
+            flush_free_frame(self.m, f)
         allocate(self.m, f, DomId(domain))
         return f
 

@@ -48,6 +48,10 @@ class DescriptorFormat(Protocol):
         """Return the descriptor after the processor loaded it."""
         ...
 
+    def loadable(self, word: int, /) -> bool:
+        """Return whether ring 3 may load the descriptor into a data segment register, were it present."""
+        ...
+
 
 def system_type(word: int) -> int:
     """Return the 4-bit type field."""
@@ -119,6 +123,7 @@ class Descriptors:
     accepted = staticmethod(accepted)
     stored = staticmethod(stored)
     used = staticmethod(used)
+    loadable = staticmethod(loadable)
 
 
 class NoDescriptors:
@@ -137,3 +142,8 @@ class NoDescriptors:
         return word
 
     used = stored
+
+    @staticmethod
+    def loadable(_word: int) -> bool:
+        """Return False: there is none to load."""
+        return False

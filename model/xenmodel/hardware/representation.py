@@ -4,7 +4,8 @@ A translation is *current* if it is valid and its CPU was not flushed since it w
 entry that it came from; what it leads to may then lose its references and change its type. That is safe
 because the flush of a type change visits every CPU that may hold one: a CPU is skipped only if it was flushed
 after the frame's last use (`flushed_at > stamp`), or never ran a domain that could have cached it (`dirty`).
-The control domain's translations of others' frames are left to it, as by Xen.
+A translation that led to another domain's frame already when it was filled (`foreign`) is left, as by Xen, to
+the control domain, which alone can bring it about.
 """
 
 from typing import Protocol
@@ -49,11 +50,6 @@ def _current(s: State, k: TlbKey) -> bool:
     return x.valid & (x.epoch == s.cpus[k[0]].epoch)
 
 
-def _by_control(s: State, x: TlbEntry) -> bool:
-    """The translation leads the control domain to another's frame."""
-    return (s.frames[x.frame].owner != x.domain) & s.domains[x.domain].privileged
-
-
 @invariant(property=8)
 def cached_on_a_cpu_that_exists(s: State, k: TlbKey) -> bool:
     """Only the machine's own CPUs cache translations, none of them in an epoch to come."""
@@ -72,7 +68,7 @@ def cached_writable_targets_writable_or_is_to_be_flushed(s: State, k: TlbKey) ->
         _current(s, k) & x.writable,
         lambda: either(
             (frame.type == WRITABLE) | (frame.ref_count == 0) | (frame.flushing & (k[0] >= frame.cursor)),
-            lambda: _by_control(s, x),
+            lambda: x.foreign,
         ),
     )
 
@@ -84,7 +80,7 @@ def cached_writable_out_of_use_is_stamped(s: State, k: TlbKey) -> bool:
     frame = s.frames[x.frame]
     return implies(
         _current(s, k) & x.writable & ((frame.type != WRITABLE) | (frame.type_count == 0)),
-        lambda: either(frame.stamp >= s.cpus[k[0]].flushed_at, lambda: _by_control(s, x)),
+        lambda: either(frame.stamp >= s.cpus[k[0]].flushed_at, lambda: x.foreign),
     )
 
 
@@ -96,6 +92,13 @@ def cached_free_frame_is_stamped(s: State, k: TlbKey) -> bool:
         _current(s, k) & (frame.ref_count == 0),
         lambda: frame.stamp >= s.cpus[k[0]].flushed_at,
     )
+
+
+@invariant(property=(7, 8), advisories=(217,))
+def cached_free_frame_is_ahead_of_its_flush(s: State, k: TlbKey) -> bool:
+    """A CPU that still reaches a free frame will be flushed before the frame is given away."""
+    frame = s.frames[s.tlb[k].frame]
+    return implies(_current(s, k) & (frame.ref_count == 0), lambda: k[0] >= frame.cursor)
 
 
 @invariant(property=8, advisories=(217,))

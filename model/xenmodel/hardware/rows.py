@@ -18,3 +18,5 @@ class TlbEntry:
     epoch: int = 0
     """The CPU's flush epoch when it was filled."""
     domain: DomId = DomId(0)
+    foreign: bool = False
+    """It led to another domain's frame when it was filled: by the control domain's doing."""

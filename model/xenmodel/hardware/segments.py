@@ -22,7 +22,9 @@ def mark_descriptor(m: Machine, v: VcpuId, index: int, slot: int, *, local: bool
     frame = m.ldt[v, index].frame if local else m.gdt[v, index].frame
     require("the page is in place", frame != NO_FRAME, EAGAIN)
     require("the slot exists", (slot >= 0) & (slot < SLOTS), EINVAL)
-    m.words[frame, slot] = m.descriptors.used(m.words[frame, slot])
+    word = m.words[frame, slot]
+    require("ring 3 may load the descriptor", m.descriptors.loadable(word), EAGAIN)
+    m.words[frame, slot] = m.descriptors.used(word)
 
 
 def load_selector(x: Call, selector: int) -> Steps[Fault | None]:

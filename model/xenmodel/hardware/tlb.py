@@ -27,7 +27,7 @@ def invalidate(m: Machine, cpu: Cpu, page: int) -> None:
     m.tlb[cpu, page].valid = False
 
 
-@step("tlb.valid", "tlb.frame", "tlb.writable", "tlb.user", "tlb.epoch", "tlb.domain")
+@step("tlb.valid", "tlb.frame", "tlb.writable", "tlb.user", "tlb.epoch", "tlb.domain", "tlb.foreign")
 def fill(m: Machine, cpu: Cpu, page: int, leaf: EntryId, *, writable: bool, user: bool) -> None:
     """Cache a translation that a linked leaf entry grants to the domain that the CPU runs.
 
@@ -48,6 +48,7 @@ def fill(m: Machine, cpu: Cpu, page: int, leaf: EntryId, *, writable: bool, user
     x.user = user
     x.epoch = row.epoch
     x.domain = domain
+    x.foreign = m.frames[e.target].owner != domain
 
 
 @step("words.word")

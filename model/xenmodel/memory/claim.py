@@ -52,6 +52,7 @@ FREED = (
     "frames.noncoherent",
     "frames.linear",
     "frames.dirty",
+    "frames.cursor",
 )
 """What changes, beside the counts, when the last general reference of a frame goes."""
 
@@ -93,6 +94,7 @@ def release_general(m: Machine, f: Mfn, holder: holders.Holder) -> None:
         frame.noncoherent = False
         frame.linear = 0
         frame.dirty = True
+        frame.cursor = 0
         frame.stamp = m.world[0].clock
         m.m2p[f].pfn = NO_PFN
 
@@ -317,6 +319,7 @@ def mark_noncoherent(m: Machine, k: FlightId) -> None:
     """Remember that a frame is mapped writable and write-combining (PGT_non_coherent)."""
     flight = m.flights[k]
     require("flight holds a type reference", flight.mode == HELD, EAGAIN)
+    require("of writable memory", m.frames[flight.frame].type == WRITABLE, EAGAIN)
     m.frames[flight.frame].noncoherent = True
 
 

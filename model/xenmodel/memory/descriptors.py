@@ -57,7 +57,7 @@ class UpdateDescriptor:
 def put_gdt_page(m: Machine, v: VcpuId, kn: FlightId, ko: FlightId, index: int) -> None:
     """Let page `index` of the GDT hold the page in flight `kn` (none if idle); the old one goes to `ko`."""
     new, old, page = m.flights[kn], m.flights[ko], m.gdt[v, index]
-    _swap_page(m, (new.mode, old.mode), kn)
+    _swap_page(m, (new.mode, old.mode), kn, v)
     before = page.frame
     if before != NO_FRAME:
         m.ghost.move(before, holders.gdt(v, index), holders.flight(ko), typed=True, general=True)
@@ -70,12 +70,17 @@ def put_gdt_page(m: Machine, v: VcpuId, kn: FlightId, ko: FlightId, index: int) 
         new.mode = IDLE
 
 
-def _swap_page(m: Machine, modes: tuple[Mode, Mode], kn: FlightId) -> None:
+def _swap_page(m: Machine, modes: tuple[Mode, Mode], kn: FlightId, v: VcpuId) -> None:
     """Guards of the two steps that swap a page of a descriptor table."""
     require("the flight of the old page is idle", modes[1] == IDLE, EAGAIN)
     require(
         "the new page is a held descriptor page, or none",
         (modes[0] == IDLE) | (modes[0] == HELD) & (m.frames[m.flights[kn].frame].type == SEG),
+        EAGAIN,
+    )
+    require(
+        "the new page is the vCPU's domain's",
+        (modes[0] == IDLE) | (m.frames[m.flights[kn].frame].owner == m.vcpus[v].domain),
         EAGAIN,
     )
 
@@ -84,7 +89,7 @@ def _swap_page(m: Machine, modes: tuple[Mode, Mode], kn: FlightId) -> None:
 def put_ldt_page(m: Machine, v: VcpuId, kn: FlightId, ko: FlightId, index: int) -> None:
     """Let page `index` of the LDT shadow hold the page in flight `kn` (none if idle); the old one to `ko`."""
     new, old, page = m.flights[kn], m.flights[ko], m.ldt[v, index]
-    _swap_page(m, (new.mode, old.mode), kn)
+    _swap_page(m, (new.mode, old.mode), kn, v)
     before = page.frame
     if before != NO_FRAME:
         m.ghost.move(before, holders.ldt(v, index), holders.flight(ko), typed=True, general=True)

@@ -12,7 +12,7 @@ from xenmodel.memory.rows import DEVALIDATING, HELD, IDLE, LINEAR_LIMIT, REF, VA
 from xenmodel.step import require, step
 from xenmodel.views import FrameView
 from xenspec.logic import Not, either
-from xenspec.vocabulary import EAGAIN, EINVAL, L1, L2, L4, SEG, WRITABLE, FlightId, Mfn, PageType
+from xenspec.vocabulary import EAGAIN, EINVAL, L1, L2, L4, SEG, WRITABLE, FlightId, Mfn, PageType, VcpuId
 
 LINKED = (
     "entries.linked",
@@ -70,6 +70,18 @@ def _require_type(m: Machine, level: PageType, target: Mfn, *, writable: bool) -
     )
 
 
+def _require_authority(m: Machine, k: FlightId, t: Mfn, target: Mfn) -> None:
+    """Refuse unless the table's owner owns the target, or the control domain maps it in an L1 table."""
+    table = m.frames[t]
+    require("it is a page table", (table.type >= L1) & (table.type <= L4), EAGAIN)
+    require(
+        "the target is the table's owner's, or the caller controls other domains",
+        (m.frames[target].owner == table.owner)
+        | ((table.type == L1) & m.domains[m.vcpus[VcpuId(k[0])].domain].privileged),
+        EAGAIN,
+    )
+
+
 def none_present(m: Machine, t: Mfn, first: int, end: int) -> bool:
     """Return whether none of a table's own slots first .. end-1 is present. Part of a step."""
     return m.words.none_present(t, first, end, top=has_xen_slots(m, m.frames[t]))
@@ -103,6 +115,7 @@ def _validating(m: Machine, k: FlightId, slot: int) -> Flight:
     frame = m.frames[flight.frame]
     require("the slot is the next one", (frame.next_slot == slot) & (slot < m.pte.slots), EAGAIN)
     require("the slot is the guest's", is_guest_slot(m, frame, slot), EAGAIN)
+    require("no child waits at the slot", Not(frame.partial_entry), EAGAIN)
     return flight
 
 
@@ -115,6 +128,7 @@ def install(m: Machine, k: FlightId, kn: FlightId, slot: int, word: int) -> None
     _require_present(m, word)
     _require_reference(m, kn, table.type, target, writable=writable)
     _require_type(m, table.type, target, writable=writable)
+    _require_authority(m, k, flight.frame, target)
     _link(m, flight.frame, slot, kn, word, backed=True)
     table.next_slot = slot + 1
 
@@ -134,10 +148,11 @@ def install_unbacked(m: Machine, k: FlightId, kn: FlightId, slot: int, word: int
 def _require_unbacked(m: Machine, t: Mfn, target: Mfn, *, level: PageType, writable: bool) -> None:
     """Refuse unless an entry may do without a reference."""
     frame = m.frames[target]
+    io_rights = m.domains[m.frames[t].owner].io_rights
     require(
         "the target is I/O space that may be mapped so, or the table itself read-only",
-        (level == L1) & frame.mappable_io & Not(writable & frame.readonly_io)
-        | (level > L1) & (target == t) & Not(writable),
+        (level == L1) & io_rights & frame.mappable_io & Not(writable & frame.readonly_io)
+        | (level > L1) & (level <= L4) & (target == t) & Not(writable),
         EAGAIN,
     )
 
@@ -149,6 +164,7 @@ def skip_absent(m: Machine, k: FlightId, slot: int) -> None:
     require("the frame is being validated", flight.mode == VALIDATING, EAGAIN)
     frame = m.frames[flight.frame]
     require("forward", (frame.next_slot <= slot) & (slot <= m.pte.slots), EAGAIN)
+    require("no child waits at the next slot", Not(frame.partial_entry), EAGAIN)
     if frame.type == SEG:
         require("only zeros between", m.words.all_zero(flight.frame, frame.next_slot, slot), EAGAIN)
     else:
@@ -206,6 +222,7 @@ def replace(m: Machine, k: FlightId, kn: FlightId, ko: FlightId, slot: int, word
     _require_present(m, word)
     _require_reference(m, kn, level, target, writable=writable)
     _require_type(m, level, target, writable=writable)
+    _require_authority(m, k, t, target)
     e = m.entries[t, slot]
     if e.linked:
         _take_out(m, t, slot, ko, e)
@@ -267,6 +284,7 @@ def release(m: Machine, k: FlightId, ko: FlightId, slot: int) -> None:
     )
     frame = m.frames[flight.frame]
     require("the slot was validated", (slot >= 0) & (slot < frame.next_slot), EAGAIN)
+    require("no child waits at the next slot", Not(frame.partial_entry), EAGAIN)
     require("the flight of the old reference is idle", m.flights[ko].mode == IDLE, EAGAIN)
     require("nothing present above", none_present(m, flight.frame, slot + 1, frame.next_slot), EAGAIN)
     e = m.entries[flight.frame, slot]
@@ -281,6 +299,7 @@ def install_linear(m: Machine, k: FlightId, kn: FlightId, slot: int, word: int) 
     flight = _validating(m, k, slot)
     table = m.frames[flight.frame]
     _require_linear(m, flight.frame, kn, word)
+    _require_authority(m, k, flight.frame, m.pte.target(word))
     _link_linear(m, flight.frame, kn, slot, word)
     table.next_slot = slot + 1
 
@@ -292,6 +311,7 @@ def replace_linear(m: Machine, k: FlightId, kn: FlightId, ko: FlightId, slot: in
     _locked(m, k, t, slot)
     require("the flight of the old reference is idle", m.flights[ko].mode == IDLE, EAGAIN)
     _require_linear(m, t, kn, word)
+    _require_authority(m, k, t, m.pte.target(word))
     e = m.entries[t, slot]
     if e.linked:
         _take_out(m, t, slot, ko, e)

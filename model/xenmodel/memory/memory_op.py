@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from xenmodel.domains.naming import addressed_domain, require_control
 from xenmodel.hypercall import Call, Steps
 from xenmodel.memory.claim import drop_ref, take_ref
-from xenmodel.memory.reservation import allocate, drop_allocated, give_back, set_allocated_m2p, steal
+from xenmodel.memory.reservation import (
+    allocate,
+    drop_allocated,
+    flush_free_frame,
+    give_back,
+    set_allocated_m2p,
+    steal,
+)
 from xenmodel.memory.updates import flights
 from xenmodel.step import Refused
 from xenspec.vocabulary import EINVAL, ENOMEM, ESRCH, DomId, Mfn
@@ -100,6 +107,14 @@ def give_up(x: Call, f: Mfn, owner: DomId) -> Steps[None]:
     yield drop_ref
 
 
+def flush_free(x: Call, f: Mfn) -> Steps[None]:
+    """Flush every CPU that may still translate to a free frame."""
+    m = x.m
+    while m.frames[f].ref_count == 0 and m.frames[f].cursor < m.cpu_count:
+        flush_free_frame(m, f)
+        yield flush_free_frame
+
+
 def _populate(x: Call, call: Reservation, target: DomId, pfn: int) -> Steps[Mfn]:
     """Give the domain new frames, and place them in the machine-to-physical map if they have a place."""
     count = 1 << call.order
@@ -111,6 +126,7 @@ def _populate(x: Call, call: Reservation, target: DomId, pfn: int) -> Steps[Mfn]
         raise Refused("memory is left", ENOMEM)
     for offset in range(count):
         frame = Mfn(first + offset)
+        yield from flush_free(x, frame)
         allocate(x.m, frame, target)
         yield allocate
         if call.command == "populate":
@@ -170,12 +186,14 @@ def _exchange_chunk(
             frames.append(first)
     except Refused:
         for f in stolen:
+            yield from flush_free(x, f)
             give_back(m, f, target)
             yield give_back
         raise
     places = call.places[chunk * shape[1] : (chunk + 1) * shape[1]]
     for first, place in zip(frames, places, strict=True):
         for offset in range(1 << call.taken_order):
+            yield from flush_free(x, Mfn(first + offset))
             allocate(m, Mfn(first + offset), target)
             yield allocate
             set_allocated_m2p(m, Mfn(first + offset), target, place + offset)

@@ -6,10 +6,33 @@ admissibility (the frame is RAM that nobody owns).
 
 from xenmodel.machine import Machine
 from xenmodel.memory import holders
+from xenmodel.memory.claim import flush
 from xenmodel.memory.rows import REF, Place
 from xenmodel.step import require, step
 from xenspec.logic import Not
-from xenspec.vocabulary import DOMID_INVALID, EAGAIN, EINVAL, ENOMEM, NO_TYPE, DomId, FlightId, Mfn
+from xenspec.vocabulary import (
+    DOMID_FIRST_RESERVED,
+    DOMID_INVALID,
+    EAGAIN,
+    EINVAL,
+    ENOMEM,
+    NO_TYPE,
+    DomId,
+    FlightId,
+    Mfn,
+)
+
+
+@step("frames.cursor", "cpus.epoch", "cpus.flushed_at", "world.clock")
+def flush_free_frame(m: Machine, f: Mfn) -> None:
+    """Flush the next CPU that may still translate to a free frame (alloc_heap_pages)."""
+    frame = m.frames[f]
+    require("nobody holds the frame", frame.ref_count == 0, EINVAL)
+    cpu = frame.cursor
+    require("a CPU is left", (cpu >= 0) & (cpu < m.cpu_count), EINVAL)
+    if m.cpus[cpu].flushed_at <= frame.stamp:
+        flush(m, cpu)
+    frame.cursor = cpu + 1
 
 
 @step(
@@ -29,6 +52,8 @@ def allocate(m: Machine, f: Mfn, owner: DomId) -> None:
     frame = m.frames[f]
     require("the frame is memory", frame.place == Place.RAM, EINVAL)
     require("nobody holds the frame", (frame.ref_count == 0) & (frame.owner == DOMID_INVALID), EINVAL)
+    require("no CPU translates to the frame any more", frame.cursor == m.cpu_count, EAGAIN)
+    require("the owner is a domain", owner < DOMID_FIRST_RESERVED, EINVAL)
     domain = m.domains[owner]
     require("the domain is not dying", Not(domain.dying), EINVAL)
     require("the domain's quota has room", domain.pages < domain.max_pages, ENOMEM)
@@ -55,6 +80,7 @@ def allocate(m: Machine, f: Mfn, owner: DomId) -> None:
     "frames.noncoherent",
     "frames.linear",
     "frames.stamp",
+    "frames.cursor",
     "frames.dirty",
     "domains.pages",
 )
@@ -75,6 +101,7 @@ def steal(m: Machine, f: Mfn, owner: DomId) -> None:
     frame.noncoherent = False
     frame.linear = 0
     frame.dirty = True
+    frame.cursor = 0
     frame.stamp = m.world[0].clock
 
 
@@ -104,6 +131,8 @@ def give_back(m: Machine, f: Mfn, owner: DomId) -> None:
     frame = m.frames[f]
     require("nobody holds the frame", (frame.ref_count == 0) & (frame.owner == DOMID_INVALID), EINVAL)
     require("the frame is memory", frame.place == Place.RAM, EINVAL)
+    require("no CPU translates to the frame any more", frame.cursor == m.cpu_count, EAGAIN)
+    require("the owner is a domain", owner < DOMID_FIRST_RESERVED, EINVAL)
     frame.owner = owner
     frame.allocated = True
     frame.ref_count = 1

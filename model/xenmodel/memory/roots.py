@@ -50,6 +50,7 @@ def unpin(m: Machine, k: FlightId, f: Mfn) -> None:
 def swap_base(m: Machine, v: VcpuId, kn: FlightId, ko: FlightId, *, which: int) -> None:
     """Make the top-level table in flight `kn` (none if idle) the base pointer; the old one goes to `ko`."""
     new, old, vcpu = m.flights[kn], m.flights[ko], m.vcpus[v]
+    require("there is such a base pointer", (which == KERNEL) | (which == USER), EINVAL)
     require("the flight of the old base is idle", old.mode == IDLE, EAGAIN)
     require("the new base is held, or it is none", (new.mode == HELD) | (new.mode == IDLE), EAGAIN)
     target = NO_FRAME

@@ -13,7 +13,7 @@ from xenmodel.memory.linking import has_xen_slots, none_present
 from xenmodel.memory.rows import DEVALIDATING, HELD, IDLE, NO_FRAME, REF, VALIDATING, Flight, Frame, Mode
 from xenmodel.step import require, step
 from xenspec.logic import Not, either
-from xenspec.vocabulary import EAGAIN, L4, NO_TYPE, SEG, FlightId, Mfn, VcpuId
+from xenspec.vocabulary import EAGAIN, L2, L4, NO_TYPE, SEG, FlightId, Mfn, VcpuId
 
 FREEING = (
     "m2p.pfn",
@@ -24,6 +24,7 @@ FREEING = (
     "frames.noncoherent",
     "frames.linear",
     "frames.dirty",
+    "frames.cursor",
     "frames.stamp",
     "domains.pages",
 )
@@ -88,7 +89,7 @@ def write_readonly_m2p(m: Machine, k: FlightId, *, shown: bool) -> None:
     m.words.write_readonly_m2p(flight.frame, m.xen_slots, shown=shown)
 
 
-@step("flights.mode", "frames.type_count", "frames.type", "frames.pinned", "frames.partial_ref", *FREEING)
+@step("flights.mode", "frames.type_count", "frames.type", "frames.next_slot", "frames.partial_ref", *FREEING)
 def fail_validation(m: Machine, k: FlightId) -> None:
     """Give a validation up with nothing linked: the frame has no type."""
     flight, frame = _working(m, k, VALIDATING)
@@ -97,6 +98,7 @@ def fail_validation(m: Machine, k: FlightId) -> None:
         (frame.next_slot == 0) | (frame.type == SEG),
         EAGAIN,
     )
+    require("no child waits in it", Not(frame.partial_entry), EAGAIN)
     m.ghost.drop(flight.frame, holders.flight(k), typed=True, general=False)
     frame.type_count = 0
     frame.type = NO_TYPE
@@ -181,6 +183,7 @@ def keep_in_entry(m: Machine, k: FlightId, kc: FlightId, slot: int) -> None:
     frame = m.frames[flight.frame]
     require("the slot is the next one", (frame.next_slot == slot) & (slot < m.pte.slots), EAGAIN)
     require("the slot has no child yet", Not(frame.partial_entry), EAGAIN)
+    require("tables have children from L2 on", (frame.type >= L2) & (frame.type <= L4), EAGAIN)
     require("the child is held by a general reference", child.mode == REF, EAGAIN)
     m.ghost.move(
         child.frame, holders.flight(kc), holders.entry(flight.frame, slot), typed=False, general=True
@@ -229,6 +232,7 @@ def finish_devalidation(m: Machine, k: FlightId) -> None:
 def unwind(m: Machine, k: FlightId) -> None:
     """Go back to the first slot of a validation of which nothing is linked any more."""
     flight, frame = _working(m, k, VALIDATING)
+    require("no child waits in it", Not(frame.partial_entry), EAGAIN)
     require("nothing is linked", none_present(m, flight.frame, 0, frame.next_slot), EAGAIN)
     frame.next_slot = 0
 
@@ -241,6 +245,7 @@ def take_old_child(m: Machine, v: VcpuId, k: FlightId, kc: FlightId, slot: int) 
     frame = m.frames[flight.frame]
     require("the slot is the next one", (frame.next_slot == slot) & (slot < m.pte.slots), EAGAIN)
     require("the slot has no child yet", Not(frame.partial_entry), EAGAIN)
+    require("tables have children from L2 on", (frame.type >= L2) & (frame.type <= L4), EAGAIN)
     require("the child's flight is idle", child.mode == IDLE, EAGAIN)
     require("the vCPU has a partial old table", (vcpu.old_table != NO_FRAME) & vcpu.old_partial, EAGAIN)
     m.ghost.move(vcpu.old_table, holders.old(v), holders.entry(flight.frame, slot), typed=False, general=True)

@@ -13,7 +13,7 @@ from xenmodel.hardware.tlb import switch_vcpu
 from xenmodel.hypercall import Call, run
 from xenmodel.machine import Machine, plain_machine
 from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp
-from xenmodel.memory.reservation import allocate
+from xenmodel.memory.reservation import allocate, flush_free_frame
 from xenspec.vocabulary import DOMID_SELF, L4, Cpu, DomId, Mfn, VcpuId
 
 DOMAINS = (DomId(0), DomId(1))
@@ -74,6 +74,8 @@ def _create(m: Machine, e: Estate) -> None:
     domain.vcpus = VCPUS_EACH
     domain.max_pages = len(e.tables) + SPARE + 2
     for f in (*e.tables, *e.spare):
+        while m.frames[f].cursor < m.cpu_count:
+            flush_free_frame(m, f)
         allocate(m, f, e.domain)
     l4, l3, l2, l1 = e.tables
     m.words[l4, BOOT_SLOT] = entry(l3, BOOT_FLAGS)

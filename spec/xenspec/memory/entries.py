@@ -96,6 +96,11 @@ class TranslationRow(Protocol):
         """The domain that its CPU ran when it was filled."""
         ...
 
+    @property
+    def foreign(self) -> bool:
+        """It led to another domain's frame when it was filled: by the control domain's doing."""
+        ...
+
 
 class Geometry(Protocol):
     """What the specification asks of the paging geometry."""

@@ -7,7 +7,7 @@ linked here: raw words in a frame that is no table bind nobody.
 
 from xenspec.invariant import Kind, Registry
 from xenspec.logic import Not, either, implies
-from xenspec.memory.entries import EntryRow, MemoryState, TranslationRow
+from xenspec.memory.entries import MemoryState, TranslationRow
 from xenspec.memory.frames import NO_FRAME, FrameRow
 from xenspec.table import XEN_END_SLOT, XEN_FIRST_SLOT
 from xenspec.vocabulary import (
@@ -32,11 +32,6 @@ SAFETY: Registry[MemoryState] = Registry("memory", Kind.SAFETY)
 invariant = SAFETY.invariant
 
 
-def _holds(e: EntryRow) -> bool:
-    """The entry is linked and holds a reference of its target."""
-    return e.linked & e.backed
-
-
 def is_table(kind: PageType) -> bool:
     """Return whether a type is one of the page-table types."""
     return (kind >= L1) & (kind <= L4)
@@ -56,7 +51,7 @@ def writable_entry_targets_writable_frame(s: MemoryState, e: EntryId) -> bool:
     """A writable entry of an L1 table maps a frame of type writable, so no page table and no descriptors."""
     row = s.entries[e]
     return implies(
-        _holds(row) & (row.linked_as == 1) & row.writable,
+        row.linked & row.backed & (row.linked_as == 1) & row.writable,
         lambda: s.frames[row.target].type == WRITABLE,
     )
 
@@ -66,7 +61,7 @@ def writable_mapping_is_authorised(s: MemoryState, e: EntryId) -> bool:
     """Memory is mapped writable by its owner's tables, by a grant to write, or by the control domain."""
     row = s.entries[e]
     return implies(
-        _holds(row) & (row.linked_as == 1) & row.writable,
+        row.linked & row.backed & (row.linked_as == 1) & row.writable,
         lambda: either(
             s.frames[row.target].owner == s.frames[e[0]].owner,
             lambda: s.domains[s.authors[e].domain].privileged | s.granted[e].writable,
@@ -79,7 +74,7 @@ def mapping_is_authorised(s: MemoryState, e: EntryId) -> bool:
     """Memory is mapped at all by its owner's tables, by a live grant, or by the control domain."""
     row = s.entries[e]
     return implies(
-        _holds(row) & (row.linked_as == 1),
+        row.linked & row.backed & (row.linked_as == 1),
         lambda: either(
             s.frames[row.target].owner == s.frames[e[0]].owner,
             lambda: s.domains[s.authors[e].domain].privileged | s.granted[e].readable | s.granted[e].writable,
@@ -105,7 +100,7 @@ def unbacked_mapping_is_permitted_io(s: MemoryState, e: EntryId) -> bool:
 def mapped_frame_has_an_owner(s: MemoryState, e: EntryId) -> bool:
     """What an entry maps or links was not freed: it belongs to somebody."""
     row = s.entries[e]
-    return implies(_holds(row), lambda: s.frames[row.target].owner != DOMID_INVALID)
+    return implies(row.linked & row.backed, lambda: s.frames[row.target].owner != DOMID_INVALID)
 
 
 @invariant(property=4, advisories=(148, 182, 299))
@@ -113,7 +108,7 @@ def table_entry_links_the_level_below(s: MemoryState, e: EntryId) -> bool:
     """An entry of an L2, L3 or L4 table links a validated table of the level below and of the same owner."""
     row = s.entries[e]
     return implies(
-        _holds(row) & (row.linked_as > 1) & Not(row.linear),
+        row.linked & row.backed & (row.linked_as > 1) & Not(row.linear),
         lambda: (
             (s.frames[row.target].type == row.linked_as - 1)
             & s.frames[row.target].validated
@@ -284,14 +279,9 @@ def cached_writable_translation_reaches_no_table(s: MemoryState, k: TlbKey) -> b
         current(s, k) & x.writable,
         lambda: either(
             (s.frames[x.frame].type == WRITABLE) | Not(s.frames[x.frame].validated),
-            lambda: by_control(s, x),
+            lambda: x.foreign,
         ),
     )
-
-
-def by_control(s: MemoryState, x: TranslationRow) -> bool:
-    """Return whether a translation leads the control domain to another's frame, which Xen leaves to it."""
-    return (s.frames[x.frame].owner != x.domain) & s.domains[x.domain].privileged
 
 
 @invariant(property=(2, 3, 8), advisories=(217,), awaits="grants")
@@ -302,14 +292,10 @@ def cached_translation_stays_with_its_owner(s: MemoryState, k: TlbKey) -> bool:
         current(s, k),
         lambda: either(
             s.frames[x.frame].owner == x.domain,
-            lambda: _is_free(s, x) | s.domains[x.domain].privileged | _owner_is_privileged(s, x),
+            lambda: _is_free(s, x) | x.foreign,
         ),
     )
 
 
 def _is_free(s: MemoryState, x: TranslationRow) -> bool:
     return s.frames[x.frame].ref_count == 0
-
-
-def _owner_is_privileged(s: MemoryState, x: TranslationRow) -> bool:
-    return s.domains[s.frames[x.frame].owner].privileged
