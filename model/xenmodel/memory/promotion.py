@@ -6,6 +6,7 @@ target travels in the flight one level deeper (`deeper(k)`).
 """
 
 from xenmodel.hypercall import SPIN, Call, FrameInfo, Preempted, Steps, frame_info, note
+from xenmodel.memory import targets
 from xenmodel.memory.claim import claim, claim_top_l2, finish_flush, flush_next_cpu
 from xenmodel.memory.demotion import deeper, finish_old_table, give_up_for_now, preempted, release_all
 from xenmodel.memory.linking import (
@@ -16,7 +17,6 @@ from xenmodel.memory.linking import (
     skip_absent,
 )
 from xenmodel.memory.rows import FLUSHING, HELD, IDLE, NO_FRAME, REF, VALIDATING
-from xenmodel.memory.targets import install_table, take_leaf
 from xenmodel.memory.validation import (
     clear_unused,
     defer,
@@ -128,7 +128,7 @@ def _promote_l1(x: Call, k: FlightId) -> Steps[None]:
             if m.frames[f].next_slot != slot:
                 skip_absent(m, k, slot)
                 yield skip_absent
-            word = yield from take_leaf(x, inner, words[f, slot], owner, owner)
+            word = yield from targets.take_leaf(x, inner, words[f, slot], owner, owner)
             if m.flights[inner].mode == IDLE:
                 install_unbacked(m, k, inner, slot, word)
                 yield install_unbacked
@@ -209,7 +209,7 @@ def _promote_slot(x: Call, k: FlightId, slot: int) -> Steps[None]:
         if m.frames[f].partial_entry:
             take_from_entry(m, k, inner, slot, demote=False)
             yield take_from_entry
-        yield from install_table(x, k, inner, slot, word)
+        yield from targets.install_table(x, k, inner, slot, word)
     except Preempted:
         if m.flights[inner].mode == REF:
             keep_in_entry(m, k, inner, slot)
