@@ -5,7 +5,7 @@ operators (`&`, `|`, `==`, `<`, …), `negated()` for negation and `choose(a, b)
 
 - negation is `Not(x)`, never `~x` (`~True == -2` is truthy), never `not x` on what may be symbolic;
 - an implication is `implies(p, lambda: q)`: concretely `q` is not even evaluated where `p` is false, so that
-  an invariant depends only on the cells that matter (see docs/decisions/0002);
+  an invariant depends only on the cells that matter (so a table whose type flips does not wake its entries);
 - a lazy alternative is `either(p, lambda: q)`, where `p | q` reads both;
 - a conditional value is `ite(c, a, b)`, which does not fork a proof's path as `if` does.
 
@@ -106,7 +106,7 @@ def Not(value: bool) -> bool:  # noqa: N802 - reads as the connective it is, and
 
 def _truth(value: bool) -> bool:
     """Return a truth value as it is; refuse anything else."""
-    if value is True or value is False:
+    if value is True or value is False or value is VACUOUS:
         return value
     if isinstance(value, SymbolicBool):
         return value

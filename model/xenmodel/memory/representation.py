@@ -18,10 +18,13 @@ from xenmodel.memory.rows import (
     REF_LIMIT,
     TYPE_LIMIT,
     VALIDATING,
+    Mode,
 )
+from xenmodel.views import FrameView
 from xenspec.logic import Not, conj, implies, ite
 from xenspec.table import XEN_END_SLOT, XEN_FIRST_SLOT
 from xenspec.vocabulary import (
+    DOMID_INVALID,
     L1,
     L4,
     SEG,
@@ -85,16 +88,6 @@ def linear_counter_tells_own_entries_from_uses(s: State, f: Mfn) -> bool:
 
 
 @invariant(property=5, advisories=(299,))
-def validated_frame_is_at_rest(s: State, f: Mfn) -> bool:
-    """A validated frame is not being flushed, is not partial and keeps nothing of the work on it."""
-    frame = s.frames[f]
-    return implies(
-        frame.validated,
-        lambda: Not(frame.flushing) & Not(frame.partial) & Not(frame.partial_ref) & Not(frame.partial_entry),
-    )
-
-
-@invariant(property=5, advisories=(299,))
 def validated_table_has_every_slot(s: State, f: Mfn) -> bool:
     """A validated page table has been looked at up to its last slot."""
     frame = s.frames[f]
@@ -102,24 +95,24 @@ def validated_table_has_every_slot(s: State, f: Mfn) -> bool:
 
 
 @invariant(property=5)
-def writable_frame_in_use_is_validated(s: State, f: Mfn) -> bool:
-    """A frame held as writable or shared memory is validated, once the flush of its change is over."""
+def unvalidated_memory_is_not_in_use(s: State, f: Mfn) -> bool:
+    """Writable or shared memory that is not validated is held as nothing, the flush of its change apart."""
     frame = s.frames[f]
     return implies(
-        ((frame.type == WRITABLE) | (frame.type == SHARED)) & (frame.type_count > 0) & Not(frame.flushing),
-        lambda: frame.validated,
+        ((frame.type == WRITABLE) | (frame.type == SHARED)) & Not(frame.validated) & Not(frame.flushing),
+        lambda: frame.type_count == 0,
     )
 
 
 @invariant(property=(5, 8), advisories=(401,))
-def flushing_frame_has_one_holder_and_no_use(s: State, f: Mfn) -> bool:
-    """A frame whose change of type is being flushed is held once, and has its place among the CPUs."""
+def flushing_frame_is_in_no_other_state(s: State, f: Mfn) -> bool:
+    """A frame whose change of type is being flushed is neither partial nor pinned, and counts its CPUs."""
     frame = s.frames[f]
     return implies(
         frame.flushing,
         lambda: (
-            (frame.type_count == 1)
-            & Not(frame.partial)
+            Not(frame.partial)
+            & Not(frame.partial_ref)
             & Not(frame.pinned)
             & (frame.cursor >= 0)
             & (frame.cursor <= s.cpu_count)
@@ -129,9 +122,19 @@ def flushing_frame_has_one_holder_and_no_use(s: State, f: Mfn) -> bool:
 
 @invariant(property=5, advisories=(299, 401))
 def unvalidated_frame_has_one_holder(s: State, f: Mfn) -> bool:
-    """A frame that is held and not validated has one typed holder: who is at work on it, or itself."""
+    """A frame that is not validated has at most one typed holder: who is at work on it, or itself."""
     frame = s.frames[f]
-    return implies((frame.type_count > 0) & Not(frame.validated), lambda: frame.type_count == 1)
+    return implies(Not(frame.validated), lambda: frame.type_count <= 1)
+
+
+@invariant(property=5, advisories=(299, 401))
+def frame_at_work_has_one_holder(s: State, f: Mfn) -> bool:
+    """A frame that is being flushed, or is an unfinished table, has exactly one typed holder."""
+    frame = s.frames[f]
+    return implies(
+        frame.flushing | frame.partial | frame.partial_ref | frame.partial_entry,
+        lambda: (frame.type_count == 1) & Not(frame.validated),
+    )
 
 
 @invariant(property=5, advisories=(299,))
@@ -140,7 +143,7 @@ def partial_frame_is_a_table_that_holds_itself(s: State, f: Mfn) -> bool:
     frame = s.frames[f]
     return implies(
         frame.partial,
-        lambda: is_table(frame.type) & (frame.type_count == 1) & Not(frame.flushing) & frame.partial_ref,
+        lambda: is_table(frame.type) & Not(frame.flushing) & frame.partial_ref,
     )
 
 
@@ -148,10 +151,7 @@ def partial_frame_is_a_table_that_holds_itself(s: State, f: Mfn) -> bool:
 def partial_reference_is_of_an_unfinished_table(s: State, f: Mfn) -> bool:
     """The general reference of a partial table lasts no longer than the work on it."""
     frame = s.frames[f]
-    return implies(
-        frame.partial_ref,
-        lambda: is_table(frame.type) & (frame.type_count == 1) & Not(frame.flushing),
-    )
+    return implies(frame.partial_ref, lambda: is_table(frame.type) & Not(frame.flushing))
 
 
 @invariant(property=(5, 6), advisories=(299,))
@@ -160,9 +160,7 @@ def partial_entry_is_the_next_of_an_unfinished_table(s: State, f: Mfn) -> bool:
     frame = s.frames[f]
     return implies(
         frame.partial_entry,
-        lambda: (
-            is_table(frame.type) & (frame.type > L1) & (frame.type_count == 1) & (frame.next_slot < SLOTS)
-        ),
+        lambda: is_table(frame.type) & (frame.type > L1) & (frame.next_slot < SLOTS),
     )
 
 
@@ -174,21 +172,18 @@ def next_slot_is_a_slot_or_the_end(s: State, f: Mfn) -> bool:
 
 
 @invariant(property=5)
-def table_out_of_use_has_nothing_linked(s: State, f: Mfn) -> bool:
-    """A frame that was last a page table, and is held as nothing, has no slot linked."""
+def table_with_slots_looked_at_is_in_use(s: State, f: Mfn) -> bool:
+    """A page table of which slots were looked at is held as one; out of use, it has nothing linked."""
     frame = s.frames[f]
-    return implies(
-        is_table(frame.type) & (frame.type_count == 0),
-        lambda: (frame.next_slot == 0) & Not(frame.validated),
-    )
+    return implies(is_table(frame.type) & (frame.next_slot != 0), lambda: frame.type_count > 0)
 
 
 @invariant(property=7)
-def free_frame_keeps_nothing(s: State, f: Mfn) -> bool:
-    """A frame that nobody holds is in no state of work and counts nothing."""
+def ownerless_frame_keeps_nothing(s: State, f: Mfn) -> bool:
+    """A frame that belongs to nobody is in no state of work and counts nothing."""
     frame = s.frames[f]
     return implies(
-        frame.ref_count == 0,
+        frame.owner == DOMID_INVALID,
         lambda: (
             Not(frame.partial)
             & Not(frame.partial_ref)
@@ -292,19 +287,20 @@ def _is_stored_form(s: State, w: WordId) -> bool:
 def flight_finds_its_frame_as_it_left_it(s: State, k: FlightId) -> bool:
     """What an in-flight reference is doing is what its frame is in: flushed, worked on, or validated."""
     flight = s.flights[k]
-    frame = s.frames[flight.frame]
+    return implies(flight.mode != IDLE, lambda: _finds(flight.mode, s.frames[flight.frame]))
+
+
+def _finds(mode: Mode, frame: FrameView) -> bool:
+    """The frame is as a flight in this mode leaves it."""
     return conj(
-        implies(flight.mode == FLUSHING, lambda: frame.flushing & (frame.type_count == 1)),
+        implies(mode == FLUSHING, lambda: frame.flushing & (frame.type_count == 1)),
         implies(
-            (flight.mode == VALIDATING) | (flight.mode == DEVALIDATING),
+            (mode == VALIDATING) | (mode == DEVALIDATING),
             lambda: Not(frame.flushing) & Not(frame.validated) & Not(frame.partial) & (frame.type_count == 1),
         ),
-        implies(
-            flight.mode == VALIDATING,
-            lambda: is_table(frame.type) | (frame.type == SEG),
-        ),
-        implies(flight.mode == DEVALIDATING, lambda: is_table(frame.type)),
-        implies(flight.mode == HELD, lambda: frame.validated & (frame.type_count > 0)),
+        implies(mode == VALIDATING, lambda: is_table(frame.type) | (frame.type == SEG)),
+        implies(mode == DEVALIDATING, lambda: is_table(frame.type)),
+        implies(mode == HELD, lambda: frame.validated & (frame.type_count > 0)),
     )
 
 

@@ -181,23 +181,46 @@ def names_in(function: Callable[..., object]) -> frozenset[str]:
 
     A field of a row can be read only where its name occurs, so that these are at least the fields read.
     """
-    names: set[str] = set()
-    seen: set[FunctionType] = set()
-    pending = [function]
+    if not isinstance(function, FunctionType):
+        return frozenset()
+    return frozenset(_reachable(function, _names_of(function.__code__), inner=True))
+
+
+def premise_names(function: Callable[..., object]) -> frozenset[str]:
+    """Return the names that an invariant may read before it turns out to be vacuous.
+
+    These are the names outside its consequents, which are the functions inside it. If a consequent may itself
+    be vacuous they count as well.
+    """
+    if not isinstance(function, FunctionType):
+        return frozenset()
+    inside = {name for code in _codes_in(function.__code__) for name in _names_of(code)}
+    if "implies" in _reachable(function, inside, inner=True):
+        return names_in(function)
+    return frozenset(_reachable(function, set(function.__code__.co_names), inner=False))
+
+
+def _reachable(function: FunctionType, names: set[str], *, inner: bool) -> set[str]:
+    """Return names of a function, and all names in the functions that they mean."""
+    found = set(names)
+    pending = _functions(function, names)
+    seen = {function} if inner else set[FunctionType]()
     while pending:
         current = pending.pop()
-        if not isinstance(current, FunctionType) or current in seen:
-            continue
-        seen.add(current)
-        found = _names_of(current.__code__)
-        names |= found
-        pending += _functions(current, found)
-    return frozenset(names)
+        if current not in seen:
+            seen.add(current)
+            names = _names_of(current.__code__)
+            found |= names
+            pending += _functions(current, names)
+    return found
+
+
+def _codes_in(code: CodeType) -> list[CodeType]:
+    return [const for const in code.co_consts if isinstance(const, CodeType)]
 
 
 def _names_of(code: CodeType) -> set[str]:
-    inner = (const for const in code.co_consts if isinstance(const, CodeType))
-    return set(code.co_names).union(*(_names_of(const) for const in inner))
+    return set(code.co_names).union(*map(_names_of, _codes_in(code)))
 
 
 def _functions(function: FunctionType, names: set[str]) -> list[FunctionType]:
