@@ -93,7 +93,8 @@ class Replay:
         if isinstance(line, Hypercall):
             self._hypercall(line, ahead)
             self.recent.append(line)
-            self.position.top = max(self.position.top, line.n)
+            if line.n > self.position.top:  # noqa: PLR1730 - max() costs as much as all else here
+                self.position.top = line.n
             if self.on_progress is not None and line.n % PACE == 0:
                 self.on_progress(line.n)
         elif isinstance(line, TrappedWrite):
@@ -129,13 +130,17 @@ class Replay:
         if judged is None:
             judged = Judged(recorded(line), recorded(line))
         self._count(line, judged, wrong, tail=awaited is not None and awaited[0] == line.op)
-        self.noticed(x)
-        if self.stores.learnt:
-            report.assumed["contents of a frame that Xen validates"] += self.stores.learnt
-            self.stores.learnt = 0
-        judge_events(report, line, x.events, self.file)
+        if x.events or line.events:
+            self._judge_events(x, line)
         if self.after_call is not None:
             self.after_call(line)
+
+    def _judge_events(self, x: Call, line: Hypercall) -> None:
+        self.noticed(x)
+        if self.stores.learnt:
+            self.report.assumed["contents of a frame that Xen validates"] += self.stores.learnt
+            self.stores.learnt = 0
+        judge_events(self.report, line, x.events, self.file)
 
     def _at_entry(self, line: Hypercall) -> str:
         """Judge what is known before the call: the base pointer. Return what is wrong, else nothing."""
@@ -146,8 +151,10 @@ class Replay:
 
     def _count(self, line: Hypercall, judged: Judged, wrong: str, *, tail: bool) -> None:
         """Count a call whose answer the model has predicted."""
-        refused, self.stores.refused = self.stores.refused, []
-        why = wrong or (refused[0] if refused else judged.why)
+        why = wrong or judged.why
+        if self.stores.refused:
+            why = why or self.stores.refused[0]
+            self.stores.refused.clear()
         agrees = judged.expected == judged.got and not why
         why = why or judged.reason
         if tail:
@@ -182,7 +189,8 @@ class Replay:
             )
             preemption.stopped_in = stopped_in(line, ahead.next_call(line.vcpu))
         result = self.drive(dispatch(x, call), preemption)
-        self._goes_on(line, result.continuation)
+        if line.cont is not None:
+            self._goes_on(line, line.cont.op, result.continuation)
         return Judged(recorded(line), predicted(result), reason=refusal_of(result))
 
     def _multicall(self, x: Call, line: Hypercall, args: trace.Multicall, ahead: Ahead) -> Judged:
@@ -201,14 +209,13 @@ class Replay:
             )
             preemption.stopped_in = stopped_in(line, re_entry)
         result = self.drive(multicall(x, call), preemption)
-        self._goes_on(line, result.continuation)
+        if line.cont is not None:
+            self._goes_on(line, line.cont.op, result.continuation)
         return Judged(recorded(line), predicted(result), self._subcalls(line, args, result))
 
-    def _goes_on(self, line: Hypercall, continuation: Continuation | None) -> None:
-        """Remember what is to re-enter, if Xen made a continuation."""
-        if line.cont is not None:
-            args = "" if continuation is None else repr(continuation.args)
-            self.continued[line.vcpu] = line.cont.op, args
+    def _goes_on(self, line: Hypercall, op: str, continuation: Continuation | None) -> None:
+        """Remember what is to re-enter."""
+        self.continued[line.vcpu] = op, "" if continuation is None else repr(continuation.args)
 
     def _subcalls(self, line: Hypercall, args: trace.Multicall, result: MulticallResult) -> str:
         """Judge the finished calls of a multicall one by one; return what differs first."""

@@ -31,7 +31,7 @@ class GuestStores:
 
     def expect(self, events: Iterable[trace.Event]) -> None:
         """Take the validations that the next call shows, in order."""
-        self.pending = [event for event in events if isinstance(event, trace.Validate)]
+        self.pending = [e for e in events if isinstance(e, trace.Validate)] if events else []
 
     def look(self, mfn: int) -> None:
         """Learn the frame's contents: the model is about to look at them."""

@@ -21,12 +21,12 @@ COMMANDS: Final[Mapping[str, int]] = {command.name: int(command) for command in 
 def single(op: str, args: Args) -> Single | None:
     """Return the model's call, or None where there is none."""
     if isinstance(args, trace.MmuUpdate):
-        requests = tuple((r.ptr, r.val) for r in args.reqs)
+        requests = tuple([(r.ptr, r.val) for r in args.reqs])
         return MmuUpdate(requests, args.foreigndom, preempted=bool(args.preempted))
     if isinstance(args, trace.UpdateVaMapping):
         return UpdateVaMapping(args.va, args.val, args.flags)
     if isinstance(args, trace.MmuextOp):
-        ops = tuple(ext_op(op) for op in args.ops)
+        ops = tuple([ext_op(op) for op in args.ops])
         return mmuext_op.MmuextOp(ops, args.foreigndom, preempted=bool(args.preempted))
     return _seldom(op, args)
 
@@ -82,4 +82,4 @@ def ext_op(op: trace.ExtOp) -> mmuext_op.ExtOp:
 
 def multicall(args: trace.Multicall) -> Multicall:
     """Return a multicall; calls that the model does not implement answer as recorded."""
-    return Multicall(tuple(single(call.op, call.args) or Given(call.op, call.ret) for call in args.calls))
+    return Multicall(tuple([single(call.op, call.args) or Given(call.op, call.ret) for call in args.calls]))
