@@ -33,7 +33,7 @@ MOST_SHORTENED: Final = 10
 class Judge(Protocol):
     """Holds the model against the answers of a case."""
 
-    def play(self, case: Case) -> CaseVerdict:
+    def play(self, case: Case, /) -> CaseVerdict:
         """Return how the case ended."""
         ...
 

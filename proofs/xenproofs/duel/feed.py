@@ -15,7 +15,7 @@ Answered: TypeAlias = tuple[Question, Case]
 class Respondent(Protocol):
     """Who is asked; `xenproofs.duel.live.xen.LiveXen` is the one that counts."""
 
-    def begin(self, questions: Sequence[Question]) -> int:
+    def begin(self, questions: Sequence[Question], /) -> int:
         """Start asking; return how many of the questions were taken, at least one."""
         ...
 
@@ -23,7 +23,7 @@ class Respondent(Protocol):
         """Wait for the answers; fewer than were taken if the last one ended the machine."""
         ...
 
-    def ask(self, questions: Sequence[Question]) -> list[Case]:
+    def ask(self, questions: Sequence[Question], /) -> list[Case]:
         """Ask all, wait for all."""
         ...
 
