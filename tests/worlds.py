@@ -86,10 +86,14 @@ class World:
         if self.given.get(domain):
             return self.given[domain].pop(0)
         f = Mfn(self.free.pop(0))
+        self.give(f, domain)
+        return f
+
+    def give(self, f: Mfn, domain: int) -> None:
+        """Give a domain a frame that is free."""
         while self.m.frames[f].cursor < self.m.cpu_count:
             flush_free_frame(self.m, f)
         allocate(self.m, f, DomId(domain))
-        return f
 
     def put(self, frame: int, slot: int, target: int, flags: int) -> None:
         """Store an entry into a frame that is no table yet."""

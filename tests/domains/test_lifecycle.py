@@ -18,7 +18,6 @@ from xenmodel.domains.lifecycle import (
 )
 from xenmodel.domains.rows import Domain, Vcpu
 from xenmodel.hypercall import run
-from xenmodel.memory import reservation
 from xenmodel.memory.claim import drop_ref, take_ref
 from xenmodel.memory.holders import Purpose
 from xenmodel.memory.memory_op import Reservation
@@ -222,7 +221,7 @@ def test_a_domain_gets_no_more_than_its_maximum(w: World) -> None:
     ask = Reservation("increase", NEW, (0,), 0, lambda _order: Mfn(w.free.pop(0)))
     assert run(memory_op(w.call(0), ask)).rc == 0
     with pytest.raises(Refused) as refusal:
-        reservation.allocate(w.m, Mfn(w.free[0]), NEW)
+        w.give(Mfn(w.free[0]), NEW)
     assert refusal.value.errno == ENOMEM
     w.check()
 
@@ -231,7 +230,7 @@ def test_a_dying_domain_is_given_nothing(w: World) -> None:
     assert new(w, reservation=4).rc == 0
     begin_destroy(w.m, DomId(0), NEW)
     with pytest.raises(Refused) as refusal:
-        reservation.allocate(w.m, Mfn(w.free[0]), NEW)
+        w.give(Mfn(w.free[0]), NEW)
     assert refusal.value.errno == EINVAL
 
 
@@ -268,7 +267,7 @@ def test_a_frame_comes_scrubbed_to_another_domain(w: World) -> None:
     w.m.words[f, 7] = 0x5EC2E7
     assert gone(w) == 0
     assert w.m.frames[f].dirty
-    reservation.allocate(w.m, f, DomId(2))
+    w.give(f, 2)
     assert not w.m.frames[f].dirty
     assert [w.m.words[f, slot] for slot in range(w.pte.slots)] == [0] * w.pte.slots
 
@@ -279,7 +278,7 @@ def test_without_scrubbing_it_would_be_read(w: World) -> None:
     w.m.words[frames[0], 7] = 0x5EC2E7
     assert gone(w) == 0
     w.m.frames[frames[0]].dirty = False
-    reservation.allocate(w.m, frames[0], DomId(2))
+    w.give(frames[0], 2)
     assert w.m.words[frames[0], 7] == 0x5EC2E7
 
 

@@ -86,6 +86,10 @@ class PteFormat(PteShape, Protocol):
         """Return whether a store has gone through the entry since the bit was cleared."""
         ...
 
+    def is_global(self, word: int, /) -> bool:
+        """Return whether the translation outlives a load of CR3."""
+        ...
+
     def target(self, word: int, /) -> Mfn:
         """Return the frame that the entry names."""
         ...
@@ -180,6 +184,7 @@ class FourLevel(FourLevelShape):
     user = staticmethod(pte.user)
     accessed = staticmethod(pte.accessed)
     dirty = staticmethod(pte.dirty)
+    is_global = staticmethod(pte.is_global)
     target = staticmethod(pte.target)
     entry = staticmethod(pte.entry)
     adjusted = staticmethod(pte.adjusted)

@@ -67,6 +67,11 @@ def dirty(word: int) -> bool:
     return word & DIRTY != 0
 
 
+def is_global(word: int) -> bool:
+    """Return whether the translation outlives a load of CR3."""
+    return word & GLOBAL != 0
+
+
 def target(word: int) -> Mfn:
     """Return the frame that the entry names."""
     return (word & _FRAME_FIELD) >> FRAME_SHIFT  # type: ignore[return-value]  # Mfn() costs as much again

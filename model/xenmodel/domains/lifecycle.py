@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from xenmodel.domains.relinquish import PageList, leave_cpus, relinquish
 from xenmodel.hypercall import Call, Continuation, Preempted, Result, Steps
 from xenmodel.machine import Machine
-from xenmodel.memory.memory_op import Allocator
+from xenmodel.memory.memory_op import Allocator, flush_free
 from xenmodel.memory.reservation import allocate, set_allocated_m2p
 from xenmodel.memory.rows import NO_FRAME
 from xenmodel.step import Refused, require, step
@@ -227,6 +227,7 @@ def create(x: Call, call: CreateDomain) -> Steps[Created]:
         if f is None:
             yield from _undo(x, call)
             return Created(-ENOMEM)
+        yield from flush_free(x, f)
         allocate(m, f, d)
         yield allocate
         set_allocated_m2p(m, f, d, len(frames))

@@ -43,21 +43,28 @@ class CallbackOp:
     address: int
 
 
-@step("vcpus.user_mode")
+@step("vcpus.user_mode", "cpus.loads")
 def enter_user(m: Machine, v: VcpuId) -> None:
     """Leave the guest's kernel for its user mode (toggle_guest_mode)."""
     vcpu = m.vcpus[v]
     require("the vCPU is in kernel mode", Not(vcpu.user_mode), EINVAL)
     require("user mode has a base pointer", vcpu.user_base != NO_FRAME, EFAULT)
     vcpu.user_mode = True
+    _load_cr3(m, vcpu.cpu)
 
 
-@step("vcpus.user_mode")
+@step("vcpus.user_mode", "cpus.loads")
 def enter_kernel(m: Machine, v: VcpuId) -> None:
     """Enter the guest's kernel: a system call, an exception or an upcall."""
     vcpu = m.vcpus[v]
     require("the vCPU is in user mode", vcpu.user_mode, EINVAL)
     vcpu.user_mode = False
+    _load_cr3(m, vcpu.cpu)
+
+
+def _load_cr3(m: Machine, cpu: int) -> None:
+    """Drop a CPU's translations but the global ones; the flush clock does not tick. Part of a step."""
+    m.cpus[cpu].loads = m.cpus[cpu].loads + 1
 
 
 @step("domains.crashed")

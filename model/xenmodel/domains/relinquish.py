@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable
 
 from xenmodel.domains.traps import VECTORS, set_handler
 from xenmodel.events.closing import close_all
+from xenmodel.hardware.tlb import idle_cpu
 from xenmodel.hypercall import PREEMPT_BATCH, SPIN, Call, Preempted, Steps, frame_info, note
 from xenmodel.machine import Machine
 from xenmodel.memory import holders
-from xenmodel.memory.claim import drop_ref, flush, take_ref
+from xenmodel.memory.claim import drop_ref, take_ref
 from xenmodel.memory.demotion import demote, drop_leaf, finish_old_table, release_both, release_type
 from xenmodel.memory.descriptors import SetGdt, drop_ldt, set_gdt, set_ldt_place
 from xenmodel.memory.reservation import drop_allocated
@@ -24,25 +25,10 @@ from xenmodel.memory.rows import DEVALIDATING, HELD, IDLE, NO_FRAME, REF
 from xenmodel.memory.updates import flights
 from xenmodel.memory.validation import defer
 from xenmodel.step import Refused, require, step
-from xenspec.vocabulary import DOMID_IDLE, EAGAIN, EINVAL, Cpu, DomId, FlightId, Mfn, VcpuId
+from xenspec.vocabulary import EAGAIN, EINVAL, Cpu, DomId, FlightId, Mfn, VcpuId
 
 PageList = Callable[[DomId], Iterable[Mfn]]
 """Given a domain, returns its frames in any order (Xen's page_list); others among them do no harm."""
-
-
-@step("cpus.current", "cpus.epoch", "cpus.flushed_at", "world.clock", "dirty.dirty", "vcpus.domain")
-def leave_cpu(m: Machine, cpu: Cpu, d: DomId) -> None:
-    """Let a CPU leave a dying domain for the idle one, and forget its translations (sync_vcpu_execstate)."""
-    row = m.cpus[cpu]
-    require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), EINVAL)
-    require("the domain is dying", m.domains[d].dying, EINVAL)
-    require("the CPU runs the domain", m.vcpus[row.current].domain == d, EAGAIN)
-    idle = VcpuId((DOMID_IDLE, cpu))
-    m.vcpus[idle].domain = DOMID_IDLE
-    flush(m, cpu)
-    m.dirty[d, cpu].dirty = False
-    m.dirty[DOMID_IDLE, cpu].dirty = True
-    row.current = idle
 
 
 @step("flights.mode", "flights.frame", "eoi_frames.frame")
@@ -93,8 +79,8 @@ def leave_cpus(x: Call, d: DomId) -> Steps[None]:
                 yield SPIN
     for cpu in range(m.cpu_count):
         if m.vcpus[m.cpus[cpu].current].domain == d:
-            leave_cpu(m, Cpu(cpu), d)
-            yield leave_cpu
+            idle_cpu(m, Cpu(cpu))
+            yield idle_cpu
 
 
 def relinquish(x: Call, d: DomId, pages: PageList) -> Steps[None]:

@@ -110,6 +110,8 @@ class PhysicalCpu:
     current: VcpuId = field(default=VcpuId((0, 0)))
     epoch: int = 0
     """Flushes so far: a TLB entry of an earlier epoch is gone."""
+    loads: int = 0
+    """Loads of CR3 alone so far: those drop what is not global."""
     flushed_at: int = 0
     """Flush clock at the last flush."""
 

@@ -8,7 +8,7 @@ whatever it has switched off, for Domain0 (pv_ro_page_fault; oracle rules 15 of 
 
 from dataclasses import dataclass
 
-from xenmodel.hardware.tlb import fill, store_through
+from xenmodel.hardware.tlb import fill, is_cached, store_through
 from xenmodel.hardware.walk import Translation, mark_used, walk
 from xenmodel.hypercall import SPIN, Call, Steps
 from xenmodel.memory.rows import NO_FRAME, Place
@@ -130,7 +130,7 @@ def _reach(x: Call, va: Va, *, write: bool) -> Steps[Reach]:
     vcpu = m.vcpus[x.vcpu]
     cpu = Cpu(vcpu.cpu)
     cached = m.tlb[cpu, va // PAGE_SIZE]
-    if cached.valid and cached.epoch == m.cpus[cpu].epoch and (cached.writable or not write):
+    if is_cached(m, cpu, cached) and (cached.writable or not write):
         return Reach(cached.frame)
     found = yield from walk(x, vcpu.user_base if vcpu.user_mode else vcpu.base, va)
     error = (WRITE if write else 0) | (USER if vcpu.user_mode else 0)
@@ -153,7 +153,8 @@ def _cache(x: Call, cpu: Cpu, va: Va, found: Translation, *, write: bool) -> Ste
     if e.linked and e.backed and m.frames[found.table].owner == x.domain:
         leaf = EntryId((found.table, found.slot))
         writable = found.writable and (write or m.pte.dirty(found.word))
-        fill(m, cpu, va // PAGE_SIZE, leaf, writable=writable, user=True)
+        is_global = m.pte.is_global(found.word)
+        fill(m, cpu, va // PAGE_SIZE, leaf, writable=writable, user=True, is_global=is_global)
         yield fill
 
 

@@ -17,6 +17,8 @@ class TlbEntry:
     is_global: bool = False
     epoch: int = 0
     """The CPU's flush epoch when it was filled."""
+    loads: int = 0
+    """How often the CPU had loaded CR3 alone when it was filled."""
     domain: DomId = DomId(0)
     foreign: bool = False
     """It led to another domain's frame when it was filled: by the control domain's doing."""

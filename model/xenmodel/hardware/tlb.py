@@ -3,14 +3,18 @@
 A TLB entry is keyed (CPU, page number) and counts while its epoch is its CPU's; a flush raises the epoch.
 Filling happens at any time the tables allow it, eviction at any time at all. A stale entry, one that the
 tables no longer back, may be used until its CPU is flushed: that is what the flush of a type change is for.
+
+Loading a base pointer, or another vCPU, flushes a CPU (write_ptbase, which also turns global pages off and on
+again). Changing between a guest's kernel and its user mode loads CR3 alone: global translations stay.
 """
 
+from xenmodel.hardware.rows import TlbEntry
 from xenmodel.hypercall import Call, Steps
-from xenmodel.machine import Machine
+from xenmodel.machine import Machine, View
 from xenmodel.memory.claim import flush
 from xenmodel.step import require, step
 from xenspec.logic import implies
-from xenspec.vocabulary import EFAULT, EINVAL, PAGE_SIZE, Cpu, DomId, EntryId, VcpuId
+from xenspec.vocabulary import DOMID_IDLE, EAGAIN, EFAULT, EINVAL, PAGE_SIZE, Cpu, DomId, EntryId, VcpuId
 
 
 @step("cpus.epoch", "cpus.flushed_at", "world.clock")
@@ -27,8 +31,27 @@ def invalidate(m: Machine, cpu: Cpu, page: int) -> None:
     m.tlb[cpu, page].valid = False
 
 
-@step("tlb.valid", "tlb.frame", "tlb.writable", "tlb.user", "tlb.epoch", "tlb.domain", "tlb.foreign")
-def fill(m: Machine, cpu: Cpu, page: int, leaf: EntryId, *, writable: bool, user: bool) -> None:
+@step(
+    "tlb.valid",
+    "tlb.frame",
+    "tlb.writable",
+    "tlb.user",
+    "tlb.is_global",
+    "tlb.epoch",
+    "tlb.loads",
+    "tlb.domain",
+    "tlb.foreign",
+)
+def fill(  # noqa: PLR0913 - a translation has so many parts
+    m: Machine,
+    cpu: Cpu,
+    page: int,
+    leaf: EntryId,
+    *,
+    writable: bool,
+    user: bool,
+    is_global: bool = False,
+) -> None:
     """Cache a translation that a linked leaf entry grants to the domain that the CPU runs.
 
     The walk is not repeated here: any linked entry of the domain may back it, which allows more than the
@@ -46,16 +69,24 @@ def fill(m: Machine, cpu: Cpu, page: int, leaf: EntryId, *, writable: bool, user
     x.frame = e.target
     x.writable = writable
     x.user = user
+    x.is_global = is_global
     x.epoch = row.epoch
+    x.loads = row.loads
     x.domain = domain
     x.foreign = m.frames[e.target].owner != domain
+
+
+def is_cached(m: View, cpu: int, x: TlbEntry) -> bool:
+    """Return whether a CPU still has a translation: not flushed since, nor CR3 loaded, unless global."""
+    row = m.cpus[cpu]
+    return x.valid & (x.epoch == row.epoch) & (x.is_global | (x.loads == row.loads))
 
 
 @step("words.word")
 def store_through(m: Machine, cpu: Cpu, page: int, slot: int, word: int) -> None:
     """Store a word through a cached writable translation, stale or not."""
     x = m.tlb[cpu, page]
-    require("the translation is cached", x.valid & (x.epoch == m.cpus[cpu].epoch), EFAULT)
+    require("the translation is cached", is_cached(m, cpu, x), EFAULT)
     require("it grants writing", x.writable, EFAULT)
     require("the slot exists", (slot >= 0) & (slot < m.pte.slots), EINVAL)
     m.words[x.frame, slot] = word
@@ -63,16 +94,30 @@ def store_through(m: Machine, cpu: Cpu, page: int, slot: int, word: int) -> None
 
 @step("cpus.current", "cpus.epoch", "cpus.flushed_at", "world.clock", "dirty.dirty", "vcpus.cpu")
 def switch_vcpu(m: Machine, cpu: Cpu, v: VcpuId) -> None:
-    """Run another vCPU on a CPU: its domain's translations may now be there (context_switch)."""
+    """Run another vCPU on a CPU, whose translations are dropped (__context_switch, write_ptbase)."""
     require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), EINVAL)
     row, vcpu = m.cpus[cpu], m.vcpus[v]
     require("the vCPU can run", vcpu.initialised, EINVAL)
-    if m.vcpus[row.current].domain != vcpu.domain:
+    require("it runs on no other CPU", (vcpu.cpu == cpu) | (m.cpus[vcpu.cpu].current != v), EAGAIN)
+    if row.current != v:
         m.dirty[m.vcpus[row.current].domain, cpu].dirty = False
-        flush(m, cpu)
         m.dirty[vcpu.domain, cpu].dirty = True
+        flush(m, cpu)
     row.current = v
     vcpu.cpu = cpu
+
+
+@step("cpus.current", "cpus.epoch", "cpus.flushed_at", "world.clock", "dirty.dirty", "vcpus.domain")
+def idle_cpu(m: Machine, cpu: Cpu) -> None:
+    """Let a CPU leave the vCPU that it runs, which may then run elsewhere (sync_vcpu_execstate)."""
+    require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), EINVAL)
+    row = m.cpus[cpu]
+    idle = VcpuId((DOMID_IDLE, cpu))
+    m.dirty[m.vcpus[row.current].domain, cpu].dirty = False
+    m.dirty[DOMID_IDLE, cpu].dirty = True
+    flush(m, cpu)
+    m.vcpus[idle].domain = DOMID_IDLE
+    row.current = idle
 
 
 def cpus_of(x: Call, domain: DomId) -> list[Cpu]:

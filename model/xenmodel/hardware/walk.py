@@ -8,15 +8,22 @@ from dataclasses import dataclass
 
 from xenmodel.hypercall import Call, Steps
 from xenmodel.machine import Machine
+from xenmodel.memory.linking import is_guest_slot
 from xenmodel.step import require, step
+from xenspec.logic import Not
 from xenspec.vocabulary import EAGAIN, Mfn, Va
 
 
 @step("words.word")
 def mark_used(m: Machine, t: Mfn, slot: int, *, dirty: bool) -> None:
-    """Set the accessed (and dirty) bit of a present entry, as the processor does."""
+    """Set the accessed (and dirty) bit of a present entry of a table, as the processor does."""
     word = m.words[t, slot]
     require("the entry is present", m.pte.present(word), EAGAIN)
+    require(
+        "it is a table's: linked, or Xen's own",
+        m.entries[t, slot].linked | Not(is_guest_slot(m, m.frames[t], slot)),
+        EAGAIN,
+    )
     m.words[t, slot] = m.pte.marked(word, dirty=dirty)
 
 

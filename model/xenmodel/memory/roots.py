@@ -4,6 +4,7 @@ A pin keeps a table validated while nothing links it. A vCPU has a base pointer 
 its user mode; a new one is taken before the old one is dropped (new_guest_cr3, MMUEXT_NEW_USER_BASEPTR).
 """
 
+from xenmodel.hardware.tlb import flush_cpus
 from xenmodel.hypercall import Call, Preempted, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory import holders
@@ -135,10 +136,11 @@ def unpin_table(x: Call, f: Mfn, owner: DomId) -> Steps[None]:
 
 
 def load_base(x: Call, f: Mfn) -> Steps[None]:
-    """MMUEXT_NEW_BASEPTR: the same table again is nothing; else take it, drop the LDT and the old base."""
+    """MMUEXT_NEW_BASEPTR: the same table again is a flush; else take it, drop the LDT and the old base."""
     m = x.m
     vcpu = m.vcpus[x.vcpu]
     if vcpu.base == f:
+        yield from flush_cpus(x, everywhere=False)
         return
     _, kn, _ = flights(x.vcpu)
     yield from _take_top(x, kn, f)
@@ -191,6 +193,8 @@ def _swap(x: Call, which: int) -> Steps[None]:
     _, kn, ko = flights(x.vcpu)
     swap_base(m, x.vcpu, kn, ko, which=which)
     yield swap_base
+    if which == KERNEL:
+        yield from flush_cpus(x, everywhere=False)
     if m.flights[ko].mode == IDLE:
         return
     try:
