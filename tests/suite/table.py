@@ -56,6 +56,8 @@ def script(words: str) -> tuple[str, ...]:
 
 
 BUNDLED: Final = "tests/recordings"
+DUEL: Final = "tests/duel/build/xen"
+"""Made by `make -C tests/duel setup`."""
 CASES: Final = "tests/recordings/oracle_sample.jsonl.gz"
 SHARED: Final = "../shared/recordings"
 
@@ -100,6 +102,9 @@ DEEP: Final = (
     Stage(
         "unit tests, deep", ("env", "XENCHECK_PROFILE=deep", *python("pytest tests")), limit=7200, shown=12
     ),
+    # One core for the emulated machine, one for the model.
+    Stage("duel", python("xencheck duel --time 30m"), limit=3600, needs=(DUEL,), cores=2),
+    Stage("duel as a guest", python("xencheck duel --guest --time 15m"), limit=2700, needs=(DUEL,), cores=2),
 )
 
 PLANS: Final = {
