@@ -52,7 +52,7 @@ SLOT_CHOICES = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 256, 257, 258, 271, BOOT_SLOT, 511
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One move; `vcpu` counts all vCPUs, `pause` is the number of steps after which the call is left standing."""
+    """One move; `vcpu` counts all vCPUs, `pause` the steps after which the call is left standing."""
 
     kind: str
     vcpu: int
@@ -73,7 +73,7 @@ def vcpu_of(move: Move) -> VcpuId:
 
 
 def frame_of(domain: DomId, number: int) -> Mfn:
-    """Return the frame that a number names for a domain: its own (0..9), the other's, a free one, or odd ones."""
+    """Return the frame that a number names for a domain: its own (0..9), the other's, a free or an odd one."""
     own, other = estate(domain), estate(DOMAINS[1 - domain])
     frames = (*own.tables, *own.spare, *other.tables[:1], *other.spare[:3])
     if number < len(frames):

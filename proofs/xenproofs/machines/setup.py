@@ -1,6 +1,6 @@
 """The small world: two domains, each with a loaded address space, two vCPUs and some spare frames.
 
-Everything is made by the model's own steps and calls, so that the start obeys every invariant by construction.
+Everything is made by the model's own steps and calls: the start obeys every invariant by construction.
 """
 
 from dataclasses import dataclass

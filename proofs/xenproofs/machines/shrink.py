@@ -6,7 +6,7 @@ candidates, shown as it is used.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from xenproofs.judge.ghost import IllegalHolder
 from xenproofs.machines.moves import Move
@@ -42,6 +42,13 @@ def breach(moves: Sequence[Move], *, every_step: bool = False) -> Breach | None:
         first = world.violations[0]
         return Breach(first.name, str(first))
     return None
+
+
+def with_number(move: Move, name: str, value: int) -> Move:
+    """Return the move with one of its numbers changed."""
+    numbers: dict[str, int] = {each: getattr(move, each) for each in FIELDS}
+    numbers[name] = value
+    return Move(move.kind, move.vcpu, **numbers)
 
 
 @dataclass(slots=True)
@@ -96,6 +103,6 @@ class Shrinker:
         for smaller in (0, value // 2, value - 1):
             if not 0 <= smaller < value:
                 continue
-            changed = replace(self.moves[index], **{name: smaller})
+            changed = with_number(self.moves[index], name, smaller)
             if self._try([*self.moves[:index], changed, *self.moves[index + 1 :]]):
                 return

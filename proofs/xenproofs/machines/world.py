@@ -88,7 +88,7 @@ class World:
             self._to_end(v)
 
     def _schedule(self, v: VcpuId) -> None:
-        """Let a vCPU run on some CPU: Xen does not leave a hypercall in the middle to run another vCPU there."""
+        """Let a vCPU run on some CPU: Xen leaves no hypercall in the middle to run another vCPU there."""
         m = self.monitor.machine
         running = [m.cpus[cpu].current for cpu in range(m.cpu_count)]
         if v in running:
