@@ -73,7 +73,7 @@ def vcpu_of(move: Move) -> VcpuId:
 
 
 def frame_of(domain: DomId, number: int) -> Mfn:
-    """Return the frame that a number names for a domain: its own (0..9), the other's, a free or an odd one."""
+    """Return the frame that a number names for a domain: its own (0..9), the other's, a free or odd one."""
     own, other = estate(domain), estate(DOMAINS[1 - domain])
     frames = (*own.tables, *own.spare, *other.tables[:1], *other.spare[:3])
     if number < len(frames):
