@@ -4,7 +4,7 @@ The union `Arguments` is the list of what the model implements; `dispatch` ends 
 class without an implementation does not pass the type checker.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias, assert_never
 
 from xenmodel.domains.modes import CallbackOp, Iret, callback_op, iret
@@ -24,7 +24,8 @@ class Given:
     """A call that the model does not implement, whose answer is taken as given (inside a multicall)."""
 
     op: str
-    rc: int
+    rc: int = field(repr=False)
+    """Left out of its text, by which a re-entry is known: what is not made yet has no answer."""
 
 
 OfVcpu: TypeAlias = SetsRegister | SetTrapTable | VmAssist | Iret | CallbackOp

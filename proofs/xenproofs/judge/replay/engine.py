@@ -27,7 +27,7 @@ from xenproofs.judge.replay.answers import (
 )
 from xenproofs.judge.replay.events import judge_events
 from xenproofs.judge.replay.position import Position
-from xenproofs.judge.replay.preemption import Preemption, inner_done, stopped_in, unpins
+from xenproofs.judge.replay.preemption import Had, Preemption, inner_done, stopped_in, unpins
 from xenproofs.judge.replay.report import Difference, ReplayReport
 from xenproofs.judge.replay.stores import GuestStores
 from xenproofs.judge.trace import Hypercall, Line, TrappedWrite
@@ -184,9 +184,7 @@ class Replay:
             return others.answer(self, x, line)
         preemption = None
         if line.cont is not None:
-            preemption = Preemption(
-                x, line.done, type_events(line), in_multicall=False, unpins=unpins(line.args)
-            )
+            preemption = Preemption(x, line.done, Had.of(line), in_multicall=False, unpins=unpins(line.args))
             preemption.stopped_in = stopped_in(line, ahead.next_call(line.vcpu))
         result = self.drive(dispatch(x, call), preemption)
         if line.cont is not None:
@@ -202,7 +200,7 @@ class Replay:
             preemption = Preemption(
                 x,
                 line.done,
-                type_events(line),
+                Had.of(line),
                 in_multicall=True,
                 inner_done=inner_done(line, re_entry),
                 unpins=unpins(stopped),
@@ -271,8 +269,3 @@ def goes_otherwise(line: Hypercall, awaited: tuple[str, str]) -> str:
     if args and repr(call) != args:
         return f"the vCPU was to go on with {args}, but goes on with {call!r}"
     return ""
-
-
-def type_events(line: Hypercall) -> int:
-    """Return how many type events a line shows."""
-    return sum(isinstance(e, trace.TypeEvent) for e in line.events)

@@ -2,14 +2,36 @@
 
 A continued call shows how many requests (or calls of a multicall) were finished. Between requests the point
 is exact; inside a table it is the first point of the unfinished request at which the model has had every
-recorded type event, in the table where the re-entry goes on.
+recorded type event, in the table where the re-entry goes on. Of a recording that shows validations alone, it
+is the first point at which the model has had those.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from xenmodel.hypercall import PREEMPT_BATCH, PREEMPT_CALL, PREEMPT_TABLE, Call
+from xenmodel.hypercall import PREEMPT_BATCH, PREEMPT_CALL, PREEMPT_TABLE, Call, TypeEvent
 from xenproofs.judge import trace
 from xenproofs.judge.trace.recording import Hypercall
+
+
+@dataclass(frozen=True, slots=True)
+class Had:
+    """The type events that a recorded call shows."""
+
+    validations: int
+    others: int
+
+    @classmethod
+    def of(cls, line: Hypercall) -> "Had":
+        """Count them."""
+        validations = sum(isinstance(e, trace.Validate) for e in line.events)
+        return cls(validations, sum(isinstance(e, trace.TypeEvent) for e in line.events) - validations)
+
+    def all_by(self, events: Sequence[TypeEvent]) -> bool:
+        """Return whether the model has had as many, now."""
+        if self.others:
+            return len(events) == self.validations + self.others
+        return sum(event.kind == "validate" for event in events) == self.validations
 
 
 @dataclass(slots=True)
@@ -19,7 +41,7 @@ class Preemption:
     call: Call
     done: int | None
     """Finished requests or calls of a continued call; None if it was not continued."""
-    type_events: int
+    had: "Had"
     in_multicall: bool
     inner_done: int | None = None
     """Finished requests of the call inside a multicall that was itself preempted."""
@@ -49,7 +71,7 @@ class Preemption:
 
     def _hit_inside(self, marker: object, done: int) -> bool:
         x = self.call
-        if len(x.events) != self.type_events:
+        if not self.had.all_by(x.events):
             return False
         if marker is PREEMPT_TABLE:
             if self.stopped_in is not None and x.table != self.stopped_in:
