@@ -111,6 +111,10 @@ class Words(Protocol):
         """Write or empty the L4 slot of the read-only M2P."""
         ...
 
+    def holds_xen_slots(self, frame: int, slots: Mapping[int, int]) -> bool:
+        """Return whether Xen's slots are as Xen writes them, the read-only M2P shown or not."""
+        ...
+
 
 class PlainWords:
     """Words by frame; only those that are not zero are kept.
@@ -218,6 +222,15 @@ class PlainWords:
     def write_readonly_m2p(self, frame: int, slots: Mapping[int, int], *, shown: bool) -> None:
         """Write or empty the L4 slot of the read-only M2P."""
         self[frame, self.xen_first] = slots.get(self.xen_first, 0) if shown else 0
+
+    def holds_xen_slots(self, frame: int, slots: Mapping[int, int]) -> bool:
+        """Return whether Xen's slots are as Xen writes them, the read-only M2P shown or not."""
+        for slot in range(self.xen_first, self.xen_end):
+            wanted = slots.get(slot, 0) if slot != self.self_map else frame << 12 | SELF_MAP_FLAGS
+            hidden = slot == self.xen_first and self.self_map >= 0 and not self[frame, slot]
+            if self[frame, slot] != wanted and not hidden:
+                return False
+        return True
 
     def frames(self) -> Iterator[int]:
         """Return the frames that have a word that is not zero."""

@@ -50,6 +50,11 @@ def finish_validation(m: Machine, k: FlightId) -> None:
     flight, frame = _working(m, k, VALIDATING)
     require("every slot was looked at", frame.next_slot == m.pte.slots, EAGAIN)
     require("the top of the address space is Xen's", _top_is_xens(m, flight.frame, frame), EAGAIN)
+    require(
+        "Xen's own slots are written",
+        either(Not(has_xen_slots(m, frame)), lambda: m.words.holds_xen_slots(flight.frame, m.xen_slots)),
+        EAGAIN,
+    )
     frame.validated = True
     flight.mode = HELD
     _drop_partial_ref(m, flight.frame, frame)
