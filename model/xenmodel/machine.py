@@ -175,9 +175,7 @@ class Machine:
     channels: Table[int, Channels] = field(
         default_factory=lambda: PlainTable("channels", lambda _: Channels())
     )
-    ports: Table[tuple[int, int], Port] = field(
-        default_factory=lambda: PlainTable("ports", new_port)
-    )
+    ports: Table[tuple[int, int], Port] = field(default_factory=lambda: PlainTable("ports", new_port))
     signals: Table[tuple[int, int], Signal] = field(
         default_factory=lambda: PlainTable("signals", lambda _: Signal())
     )

@@ -164,6 +164,16 @@ def look_at_unlinked(m: Machine, v: VcpuId, priority: int) -> None:
     taken.running = taken.head != NO_PORT
 
 
+@step("event_words.masked", "event_words.busy")
+def unmask_quiet_word(m: Machine, p: PortId) -> None:
+    """Clear MASKED by one exchange of the word that finds it not pending; else the hypercall is needed."""
+    channels, word = m.channels[p[0]], m.event_words[p]
+    require("there is a word", channels.fifo & (p[1] < channels.words), EINVAL)
+    require("the port is not pending", Not(word.pending), EINVAL)
+    word.masked = False
+    word.busy = False
+
+
 # --- At any time ------------------------------------------------------------------------------------------
 
 

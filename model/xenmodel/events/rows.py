@@ -223,7 +223,9 @@ class Wait:
     poll_port: int = NO_PORT
     """The port that it polls for, or ANY_PORT."""
     checking: bool = False
-    """It has said that it sleeps, and looks whether it may."""
+    """It has said that it sleeps, and has not looked yet whether there is an upcall."""
+    looked: int = NO_PORT
+    """The port that it saw not to be pending last, since it has said that it sleeps."""
 
 
 @dataclass(slots=True)

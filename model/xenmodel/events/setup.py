@@ -64,6 +64,8 @@ class ExpandArray:
     """Add a page of event words."""
 
     frame: int
+    masked: bool = True
+    """How the guest left the words of the page: a careful one masks every port first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,14 +85,15 @@ def switch_to_fifo(m: Machine, domain: DomId) -> None:
     channels.words = 0
 
 
-@step("channels.fifo", "channels.words")
+@step("channels.fifo", "channels.words", "channels.honest")
 def switch_to_two_level(m: Machine, domain: DomId) -> None:
-    """Switch back to the 2-level ABI; its bits are as they were left."""
+    """Switch back to the 2-level ABI; its bits are as they were left, whatever has become of the ports."""
     channels = m.channels[domain]
     require("the domain uses the FIFO ABI", channels.fifo, EBUSY)
     require("no port is open", channels.active == 0, EAGAIN)
     channels.fifo = False
     channels.words = 0
+    channels.honest = False
 
 
 @step("ports.saved", "ports.priority")
@@ -113,8 +116,9 @@ def add_words(m: Machine, domain: DomId) -> None:
     "event_words.pending", "event_words.masked", "event_words.linked", "event_words.busy", "event_words.link"
 )
 def make_word(m: Machine, p: PortId, *, masked: bool) -> None:
-    """Take a word of a new page as the guest prepared it: a careful guest masks every port first."""
+    """Take a word of a new page as the guest prepared it."""
     word = m.event_words[p]
+    require("the page is not in use yet", p[1] >= m.channels[p[0]].words, EBUSY)
     word.pending = False
     word.masked = masked
     word.linked = False
@@ -171,6 +175,9 @@ def expand_array(x: Call, call: ExpandArray) -> Steps[int]:
     rc = yield from hold_event_frame(x, Mfn(call.frame), ARRAY + page)
     if rc:
         return rc
+    for port in range(first, first + PAGE_PORTS):
+        make_word(m, PortId((domain, port)), masked=call.masked)
+        yield make_word
     add_words(m, domain)
     yield add_words
     for port in range(first, min(channels.words, channels.valid)):

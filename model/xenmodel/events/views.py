@@ -172,6 +172,8 @@ class WaitView(Protocol):
     def poll_port(self) -> int: ...  # noqa: D102 - named by its field
     @property
     def checking(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
+    def looked(self) -> int: ...  # noqa: D102 - named by its field
 
 
 class NoticeView(Protocol):

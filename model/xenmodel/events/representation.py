@@ -1,0 +1,245 @@
+"""How this model keeps its books of event channels: what a notice holds, and at which stage it answers.
+
+The safety invariants say that somebody is at work on what is not told yet; these say at which stage, so that
+each step can be seen to keep them.
+"""
+
+from typing import Protocol
+
+from xenmodel.events.rows import (
+    S_HEAD,
+    S_IDLE,
+    S_KICK,
+    S_LOCKED,
+    S_LOOK,
+    S_MARK,
+    S_POLLERS,
+    S_READY,
+    S_SELECT,
+    S_TAIL,
+    S_TEST,
+    S_UPCALL,
+)
+from xenmodel.events.views import (
+    ChannelsView,
+    EventWordView,
+    HandlerView,
+    HeadView,
+    NoticeView,
+    PortView,
+    QueueView,
+    ScanView,
+    SelectorView,
+    SignalView,
+    TakenView,
+    UpcallView,
+    WaitView,
+)
+from xenmodel.memory.rows import NO_FRAME
+from xenmodel.views import NamedFrameView
+from xenspec.invariant import Kind, Registry
+from xenspec.logic import Not, either, implies
+from xenspec.table import ReadTable
+from xenspec.vocabulary import FREE, RESERVED, DomId, PortId, QueueId, SelectorId, VcpuId
+
+
+class State(Protocol):
+    """The state that the invariants of this module read."""
+
+    @property
+    def channels(self) -> ReadTable[int, ChannelsView]: ...  # noqa: D102 - named by its table
+    @property
+    def ports(self) -> ReadTable[tuple[int, int], PortView]: ...  # noqa: D102
+    @property
+    def signals(self) -> ReadTable[tuple[int, int], SignalView]: ...  # noqa: D102
+    @property
+    def selectors(self) -> ReadTable[tuple[tuple[int, int], int], SelectorView]: ...  # noqa: D102
+    @property
+    def upcalls(self) -> ReadTable[tuple[int, int], UpcallView]: ...  # noqa: D102
+    @property
+    def event_words(self) -> ReadTable[tuple[int, int], EventWordView]: ...  # noqa: D102
+    @property
+    def heads(self) -> ReadTable[tuple[tuple[int, int], int], HeadView]: ...  # noqa: D102
+    @property
+    def queues(self) -> ReadTable[tuple[tuple[int, int], int], QueueView]: ...  # noqa: D102
+    @property
+    def waits(self) -> ReadTable[tuple[int, int], WaitView]: ...  # noqa: D102
+    @property
+    def notices(self) -> ReadTable[tuple[int, int], NoticeView]: ...  # noqa: D102
+    @property
+    def handlers(self) -> ReadTable[tuple[int, int], HandlerView]: ...  # noqa: D102
+    @property
+    def scans(self) -> ReadTable[tuple[tuple[int, int], int], ScanView]: ...  # noqa: D102
+    @property
+    def taken(self) -> ReadTable[tuple[tuple[int, int], int], TakenView]: ...  # noqa: D102
+    @property
+    def event_frames(self) -> ReadTable[tuple[int, int], NamedFrameView]: ...  # noqa: D102
+
+
+REPRESENTATION: Registry[State] = Registry("events", Kind.REPRESENTATION)
+invariant = REPRESENTATION.invariant
+
+
+def _of_port(n: NoticeView, p: PortId) -> bool:
+    """The notice is of the port."""
+    return (n.domain == p[0]) & (n.port == p[1])
+
+
+def _for_vcpu(n: NoticeView, v: tuple[int, int]) -> bool:
+    """The notice is for the vCPU."""
+    return (n.domain == v[0]) & (n.vcpu == v[1])
+
+
+# --- Notices ----------------------------------------------------------------------------------------------
+
+
+@invariant(property=23, advisories=(343,))
+def notice_holds_its_port(s: State, n: VcpuId) -> bool:
+    """The port that a notice is of is locked, and so stays in use."""
+    notice = s.notices[n]
+    port = s.ports[notice.domain, notice.port]
+    return implies(
+        notice.stage != S_IDLE, lambda: (port.readers > 0) & (port.state != FREE) & (port.state != RESERVED)
+    )
+
+
+@invariant(property=25)
+def linking_notice_holds_its_queue(s: State, n: VcpuId) -> bool:
+    """Who links an event word holds the lock of its queue, on a vCPU that has a control block."""
+    notice = s.notices[n]
+    stage = notice.stage
+    linking = (
+        (stage == S_LOCKED) | (stage == S_LOOK) | (stage == S_SELECT) | (stage == S_TAIL) | (stage == S_HEAD)
+    )
+    return implies(
+        notice.fifo & linking,
+        lambda: (
+            s.queues[(notice.domain, notice.vcpu), notice.priority].locked
+            & (s.event_frames[notice.domain, notice.vcpu].frame != NO_FRAME)
+        ),
+    )
+
+
+@invariant(property=23)
+def counts_of_ports_are_not_negative(s: State, d: DomId) -> bool:
+    """A domain has no fewer ports in use than none, and a reset goes on at a port that exists."""
+    channels = s.channels[d]
+    return (channels.active >= 0) & (channels.reset_at >= 0) & (channels.reset_at <= channels.valid)
+
+
+@invariant(property=23)
+def locks_are_not_negative(s: State, p: PortId) -> bool:
+    """No fewer notices than none hold a port."""
+    return s.ports[p].readers >= 0
+
+
+# --- Who answers for what is not told yet -----------------------------------------------------------------
+
+
+@invariant(property=24)
+def unselected_port_is_between_pending_and_selected(s: State, p: PortId) -> bool:
+    """A port that is pending, not masked and not selected was marked or unmasked, and is to be selected."""
+    channels, signal, port = s.channels[p[0]], s.signals[p], s.ports[p]
+    v = (p[0], signal.raised)
+    word, place = p[1] // 64, p[1] % 64
+    open_port = (port.state != FREE) & (port.state != RESERVED)
+    ahead = s.selectors[v, word].set | s.scans[v, word].running & (s.scans[v, word].cursor <= place)
+
+    def answered() -> bool:
+        notice = s.notices[signal.teller]
+        stage = notice.stage
+        return _of_port(notice, p) & ((stage == S_LOOK) | (stage == S_TEST) | (stage == S_SELECT))
+
+    return implies(
+        channels.honest & Not(channels.fifo) & signal.pending & Not(signal.masked) & open_port,
+        lambda: either(ahead, answered),
+    )
+
+
+@invariant(property=24)
+def untold_selector_has_its_upcall_next(s: State, k: SelectorId) -> bool:
+    """Who set a selector bit that the vCPU has not been told of sets its upcall bit next."""
+    channels, selector, handler = s.channels[k[0][0]], s.selectors[k], s.handlers[k[0]]
+
+    def answered() -> bool:
+        notice = s.notices[selector.teller]
+        return _for_vcpu(notice, k[0]) & (notice.stage == S_UPCALL)
+
+    return implies(
+        channels.honest & Not(channels.fifo) & selector.set,
+        lambda: either(s.upcalls[k[0]].pending | handler.running & (handler.cursor <= k[1]), answered),
+    )
+
+
+@invariant(property=24)
+def unwoken_vcpu_is_kicked_next(s: State, v: VcpuId) -> bool:
+    """Who set the upcall bit of a vCPU that sleeps wakes it next."""
+    wait, upcall = s.waits[v], s.upcalls[v]
+
+    def answered() -> bool:
+        notice = s.notices[upcall.teller]
+        return _for_vcpu(notice, v) & (notice.stage == S_KICK)
+
+    asleep = wait.blocked & Not(wait.checking)
+    return implies(s.channels[v[0]].honest & asleep & upcall.pending & Not(upcall.masked), answered)
+
+
+@invariant(property=24)
+def poller_is_ahead_of_the_announcement(s: State, v: VcpuId) -> bool:
+    """Whoever made pending what a sleeping vCPU saw not to be so has yet to come to that vCPU."""
+    wait, channels = s.waits[v], s.channels[v[0]]
+    p = PortId((v[0], wait.looked))
+    port = s.ports[p]
+    fifo = channels.fifo
+    pending = fifo & s.event_words[p].pending | Not(fifo) & s.signals[p].pending
+    open_port = (port.state != FREE) & (port.state != RESERVED)
+
+    def answered() -> bool:
+        plain, words = s.notices[s.signals[p].announcer], s.notices[s.event_words[p].announcer]
+        return Not(fifo) & _announces(plain, p, v) | fifo & _announces(words, p, v)
+
+    return implies(
+        channels.honest & wait.blocked & wait.polling & (wait.looked != 0) & pending & open_port, answered
+    )
+
+
+def _announces(n: NoticeView, p: PortId, v: VcpuId) -> bool:
+    """The notice of the port has yet to come to the vCPU among those that poll."""
+    telling = (n.stage >= S_LOOK) & (n.stage <= S_POLLERS) | (n.stage >= S_TAIL)
+    return _of_port(n, p) & telling & n.news & (n.cursor <= v[1])
+
+
+# --- Queues -----------------------------------------------------------------------------------------------
+
+
+@invariant(property=(24, 25))
+def unlinked_word_is_between_pending_and_linked(s: State, p: PortId) -> bool:
+    """A port that is pending, not masked and on no queue was marked or unmasked, and is to be linked."""
+    channels, word, port = s.channels[p[0]], s.event_words[p], s.ports[p]
+    taken = s.taken[(p[0], port.last_vcpu), port.last_priority]
+    open_port = (port.state != FREE) & (port.state != RESERVED)
+
+    def answered() -> bool:
+        notice = s.notices[word.teller]
+        stage = notice.stage
+        before = (stage == S_MARK) | (stage == S_LOCKED) | (stage == S_TEST)
+        return _of_port(notice, p) & (before | (stage == S_LOOK) | (stage == S_SELECT))
+
+    exposed = word.pending & Not(word.masked) & open_port & (p[1] < channels.words)
+    return implies(
+        channels.honest & channels.fifo & exposed,
+        lambda: either(word.linked | (taken.port == p[1]), answered),
+    )
+
+
+@invariant(property=25)
+def unready_queue_is_made_ready_next(s: State, k: QueueId) -> bool:
+    """Who set the head of a queue that is neither ready nor consumed makes it ready next."""
+    channels, tail = s.channels[k[0][0]], s.queues[k].tail
+    linked = channels.honest & channels.fifo & (tail != 0) & s.event_words[k[0][0], tail].linked
+
+    def answered() -> bool:
+        notice = s.notices[s.heads[k].setter]
+        return _for_vcpu(notice, k[0]) & (notice.priority == k[1]) & (notice.stage == S_READY)
+
+    return implies(linked, lambda: either(s.heads[k].ready | s.taken[k].running, answered))
