@@ -22,14 +22,11 @@ from xenmodel.memory.rows import (
 )
 from xenmodel.views import FrameView
 from xenspec.logic import Not, conj, implies, ite
-from xenspec.table import XEN_END_SLOT, XEN_FIRST_SLOT
 from xenspec.vocabulary import (
     DOMID_INVALID,
     L1,
-    L4,
     SEG,
     SHARED,
-    SLOTS,
     WRITABLE,
     EntryId,
     EoiFrameId,
@@ -91,7 +88,7 @@ def linear_counter_tells_own_entries_from_uses(s: State, f: Mfn) -> bool:
 def validated_table_has_every_slot(s: State, f: Mfn) -> bool:
     """A validated page table has been looked at up to its last slot."""
     frame = s.frames[f]
-    return implies(frame.validated & is_table(frame.type), lambda: frame.next_slot == SLOTS)
+    return implies(frame.validated & is_table(frame.type), lambda: frame.next_slot == s.pte.slots)
 
 
 @invariant(property=5)
@@ -160,7 +157,7 @@ def partial_entry_is_the_next_of_an_unfinished_table(s: State, f: Mfn) -> bool:
     frame = s.frames[f]
     return implies(
         frame.partial_entry,
-        lambda: is_table(frame.type) & (frame.type > L1) & (frame.next_slot < SLOTS),
+        lambda: is_table(frame.type) & (frame.type > L1) & (frame.next_slot < s.pte.slots),
     )
 
 
@@ -168,7 +165,7 @@ def partial_entry_is_the_next_of_an_unfinished_table(s: State, f: Mfn) -> bool:
 def next_slot_is_a_slot_or_the_end(s: State, f: Mfn) -> bool:
     """The next slot to look at is one of the frame, or its end."""
     frame = s.frames[f]
-    return (frame.next_slot >= 0) & (frame.next_slot <= SLOTS)
+    return (frame.next_slot >= 0) & (frame.next_slot <= s.pte.slots)
 
 
 @invariant(property=5)
@@ -237,14 +234,20 @@ def present_slot_below_next_slot_is_linked(s: State, e: EntryId) -> bool:
             (e[1] >= s.frames[e[0]].next_slot)
             | Not(is_table(s.frames[e[0]].type))
             | s.frames[e[0]].flushing
-            | _is_xens(s, e[0], e[1])
+            | is_xens(s, e[0], e[1])
+            | ((s.frames[e[0]].type == s.pte.levels) & (e[1] >= s.pte.walked))
         ),
     )
 
 
-def _is_xens(s: State, f: int, slot: int) -> bool:
-    """The slot belongs to Xen if the frame is a top-level table."""
-    return (s.frames[f].type == L4) & (slot >= XEN_FIRST_SLOT) & (slot < XEN_END_SLOT)
+def is_xens(s: State, f: int, slot: int) -> bool:
+    """Return whether a slot is Xen's own, the frame being of its type."""
+    return (
+        (s.frames[f].type == s.pte.xen_level)
+        & (s.pte.xen_in_each | s.frames[f].top_l2)
+        & (slot >= s.pte.xen_first)
+        & (slot < s.pte.xen_end)
+    )
 
 
 @invariant(property=4, advisories=(240,))
@@ -259,10 +262,10 @@ def linear_entry_is_counted_at_both_ends(s: State, e: EntryId) -> bool:
 
 @invariant(property=10)
 def xens_slots_hold_what_xen_wrote(s: State, w: WordId) -> bool:
-    """The slots of a validated top-level table that belong to Xen hold Xen's words."""
+    """The slots of a validated table that belong to Xen hold Xen's words."""
     return implies(
-        (w[1] >= XEN_FIRST_SLOT) & (w[1] < XEN_END_SLOT) & Not(s.xens.written(w[0], w[1], s.words[w])),
-        lambda: (s.frames[w[0]].type != L4) | Not(s.frames[w[0]].validated),
+        (w[1] >= s.pte.xen_first) & (w[1] < s.pte.xen_end) & Not(s.xens.written(w[0], w[1], s.words[w])),
+        lambda: Not(is_xens(s, w[0], w[1]) & s.frames[w[0]].validated),
     )
 
 

@@ -56,7 +56,7 @@ def evaluator(invariant: AnyInvariant) -> Evaluate:
     return cast("Evaluate", invariant.function)
 
 
-def tracked(view: "StateView", table: str) -> dict[Hashable, object]:
+def rows_read(view: "StateView", table: str) -> dict[Hashable, object]:
     """Return the rows of a table that were read through a view, with their types set aside."""
     return cast("dict[Hashable, object]", getattr(view, table))
 
@@ -75,7 +75,7 @@ def any_holds(of: Callable[[K, R], T]) -> Callable[[Hashable, object], T]:
 
 def keys_of(changes: "Iterable[Change]", table: Mapping[K, object]) -> list[K]:  # noqa: ARG001 - gives the type
     """Return the keys of a table's changes, typed as the table's keys."""
-    return [cast("K", change.key) for change in changes]
+    return [cast("K", key) for key, *_ in changes]
 
 
 def row_at(view: "StateView", table: str, key: object) -> object:

@@ -1,9 +1,10 @@
 """Bundles: all invariants that range over one type of key, evaluated together for one key at a time.
 
-An *instance* is a bundle at one key. It is evaluated anew when a row that it read changes in a field that its
-bundle names; then only those of its invariants run that name one of the changed fields. Which rows it read is
-remembered by row (`Dependency`), so that finding the instances of a changed row does not depend on how many
-there are.
+An *instance* is a bundle at one key. When a row that it read changes, in a field that its bundle names, those
+of its invariants run that the change can concern: they name a changed field; and if one was vacuous when it
+last ran, its premise names one (what only its consequent would have read, it did not read). Which rows an
+instance read is remembered by row (`Dependency`), so that finding the instances of a changed row does not
+depend on how many there are.
 """
 
 from collections.abc import Hashable, Iterable
@@ -11,9 +12,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from xenmodel.memory.holding import KINDS
-from xenproofs.judge.adapter import AnyInvariant, Evaluate, evaluator, fetch, tracked
+from xenproofs.judge.adapter import AnyInvariant, Evaluate, evaluator, fetch, rows_read
 from xenproofs.judge.recording import ALL_FIELDS, Change, Layouts
-from xenproofs.judge.tracking import StateView, names_in
+from xenproofs.judge.tracking import StateView, names_in, premise_names
 from xenspec.logic import VACUOUS
 
 OWN_TABLES: Final[dict[str, tuple[str, ...]]] = {
@@ -68,16 +69,33 @@ class Dependency:
         self.read[key] = rows
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One invariant as its bundle runs it."""
+
+    index: int
+    bit: int
+    function: Evaluate
+    names: int
+    """The fields that it names."""
+    premise: int
+    """Those that it may read before it turns out to be vacuous."""
+    local: bool
+    """Its premise reads only rows of the instance's own key."""
+
+
 @dataclass(slots=True)
 class Plan:
-    """The invariants of a bundle that name one of some changed fields."""
+    """The invariants that some changed fields can concern, given which ones are vacuous."""
 
-    functions: tuple[tuple[int, Evaluate], ...]
-    """Each with its index in the bundle."""
-    full: bool
-    """All invariants of the bundle are in it."""
-    seeking: bool = True
-    """Some of them may have no witness yet."""
+    texts: tuple[Text, ...]
+    bits: int
+    anew: bool
+    """All others were vacuous by their own rows alone: what the instance reads now is all that it reads."""
+    known: list[Text] = field(default_factory=list[Text])
+    """Those that have a witness."""
+    unseen: list[Text] = field(default_factory=list[Text])
+    """Those that have none yet."""
     evaluated: int = 0
 
 
@@ -97,12 +115,13 @@ class Bundle:
     """The invariants of one key type, and the state of their instances."""
 
     __slots__ = (
-        "_functions",
         "_mask",
-        "_masks",
         "_others",
         "_own",
         "_plans",
+        "_seeds",
+        "_texts",
+        "_vacuous",
         "_view",
         "dependencies",
         "dirty",
@@ -116,22 +135,23 @@ class Bundle:
         self.key_type = key_type
         self._view = view
         self.tallies = [Tally(invariant) for invariant in invariants]
-        self._functions = [evaluator(invariant) for invariant in invariants]
-        names = [names_in(function) for function in self._functions]
         own = OWN_TABLES[key_type] if key_type not in KINDS else ()
+        self._texts = [_text(i, invariant, layouts, own) for i, invariant in enumerate(invariants)]
+        fields = _union(text.names for text in self._texts)
         self.dependencies = {
-            table: Dependency(layout.mask(found), tracked(view, table), table in own)
+            table: Dependency(fields & mask, rows_read(view, table), table in own)
             for table, layout in layouts.by_table.items()
-            if (found := frozenset[str]().union(*(n for n in names if table in n)))
+            if fields & (mask := layout.mask(frozenset(layout.fields)))
         }
-        self._mask = _union(d.mask for d in self.dependencies.values())
-        self._masks = [
-            _union(layout.mask(n) for table, layout in layouts.by_table.items() if table in n) for n in names
+        self._mask = fields
+        self._plans: dict[tuple[int, int], Plan] = {}
+        self._vacuous: dict[Hashable, int] = {}
+        self._seeds = [
+            (self.dependencies[table].tracked, fetch(view, table))
+            for table in own
+            if table in self.dependencies and table != "words"
         ]
-        self._plans: dict[int, Plan] = {}
-        self._own = [
-            (self.dependencies[table], fetch(view, table)) for table in own if table in self.dependencies
-        ]
+        self._own = [d for d in self.dependencies.values() if d.own]
         self._others = [d for d in self.dependencies.values() if not d.own]
         self.dirty: dict[Hashable, int] = {}
         """Instances to be evaluated, with the fields that changed."""
@@ -140,9 +160,8 @@ class Bundle:
         """Have the instance at `key` evaluated, as far as it names the fields of `mask`."""
         self.dirty[key] = self.dirty.get(key, 0) | mask
 
-    def spread(self, table: str, changes: list[Change]) -> None:
+    def spread(self, dependency: Dependency, changes: list[Change]) -> None:
         """Mark the instances that read a changed row of a table, and those whose own row it is."""
-        dependency = self.dependencies[table]
         mask, own, readers, dirty = dependency.mask, dependency.own, dependency.readers, self.dirty
         for key, fields, _, _ in changes:
             if not fields & mask:
@@ -156,69 +175,103 @@ class Bundle:
         """Evaluate every marked instance; return the invariants that do not hold, with their keys."""
         failed: list[tuple[AnyInvariant, Hashable]] = []
         todo, self.dirty = self.dirty, {}
-        view, plans, all_fields = self._view, self._plans, self._mask
-        for key, fields in todo.items():
-            plan = plans.get(fields & all_fields) or self._plan(fields & all_fields)
+        view, plans, vacuous, all_fields = self._view, self._plans, self._vacuous, self._mask
+        for key, changed in todo.items():
+            before = vacuous.get(key, 0)
+            plan = plans.get((changed & all_fields, before)) or self._plan(changed & all_fields, before)
             plan.evaluated += 1
-            for dependency, get in self._own:
+            for seeds, get in self._seeds:
                 if (row := get(key)) is not None:
-                    dependency.tracked[key] = row
-            if plan.seeking:
-                failed += self._seek(plan, key)
-            else:
-                for index, function in plan.functions:
-                    truth = function(view, key)
-                    if truth is not True and truth is not VACUOUS:
-                        failed.append((self.tallies[index].invariant, key))
-            self._settle(key, anew=plan.full)
+                    seeds[key] = row
+            now = before & ~plan.bits
+            for text in plan.known:
+                truth = text.function(view, key)
+                if truth is VACUOUS:
+                    now |= text.bit
+                elif truth is not True:
+                    failed.append((self.tallies[text.index].invariant, key))
+            if plan.unseen:
+                now |= self._seek(plan, key, failed)
+            vacuous[key] = now
+            self._settle(key, anew=plan.anew)
         return failed
 
-    def _seek(self, plan: Plan, key: Hashable) -> list[tuple[AnyInvariant, Hashable]]:
-        """Evaluate one instance, looking for witnesses of the invariants that have none yet."""
-        failed: list[tuple[AnyInvariant, Hashable]] = []
-        for index, function in plan.functions:
-            tally = self.tallies[index]
-            truth = function(self._view, key)
+    def _seek(self, plan: Plan, key: Hashable, failed: list[tuple[AnyInvariant, Hashable]]) -> int:
+        """Evaluate the invariants of one instance that have no witness yet; return those that are vacuous."""
+        vacuous, found = 0, False
+        for text in plan.unseen:
+            tally = self.tallies[text.index]
+            truth = text.function(self._view, key)
             if truth is VACUOUS:
-                tally.vacuous += not tally.witnessed
+                vacuous |= text.bit
+                tally.vacuous += 1
             elif truth is not True:
                 failed.append((tally.invariant, key))
-            elif not tally.witnessed:
-                tally.witnessed, tally.witness = True, key
-        plan.seeking = not all(self.tallies[index].witnessed for index, _ in plan.functions)
-        return failed
+            else:
+                found = True
+                if not tally.witnessed:
+                    tally.witnessed, tally.witness = True, key
+        if found:
+            self._sort(plan)
+        return vacuous
+
+    def _sort(self, plan: Plan) -> None:
+        """Tell the invariants of a plan that have a witness from those that have none."""
+        plan.known = [text for text in plan.texts if self.tallies[text.index].witnessed]
+        plan.unseen = [text for text in plan.texts if not self.tallies[text.index].witnessed]
 
     def _settle(self, key: Hashable, *, anew: bool) -> None:
         """Note which rows the instance read."""
-        for dependency, _ in self._own:
-            if len(dependency.tracked) == 1 and key in dependency.tracked:
-                dependency.tracked.clear()
-            else:
+        for dependency in self._own:
+            tracked = dependency.tracked
+            if len(tracked) == 1 and key in tracked:
+                tracked.clear()
+            elif tracked or (anew and dependency.read and key in dependency.read):
                 dependency.settle(key, anew=anew)
         for dependency in self._others:
-            if dependency.tracked or (anew and key in dependency.read):
+            if dependency.tracked or (anew and dependency.read and key in dependency.read):
                 dependency.settle(key, anew=anew)
 
-    def _plan(self, fields: int) -> Plan:
-        """Return the plan for a set of changed fields, made on first use."""
-        indices = [index for index, mask in enumerate(self._masks) if mask & fields]
-        plan = self._plans[fields] = Plan(
-            functions=tuple((index, self._functions[index]) for index in indices),
-            full=len(indices) == len(self._functions),
-        )
+    def _plan(self, fields: int, vacuous: int) -> Plan:
+        """Return the plan for a set of changed fields, given which invariants are vacuous."""
+        texts = tuple(t for t in self._texts if fields & (t.premise if vacuous & t.bit else t.names))
+        left = [t for t in self._texts if t not in texts]
+        anew = all(vacuous & t.bit and t.local for t in left)
+        plan = self._plans[fields, vacuous] = Plan(texts, _union(t.bit for t in texts), anew)
+        self._sort(plan)
         return plan
 
     def evaluated(self) -> dict[str, int]:
         """Return how often each invariant was evaluated."""
         counts = dict.fromkeys((tally.invariant.name for tally in self.tallies), 0)
         for plan in self._plans.values():
-            for index, _ in plan.functions:
-                counts[self.tallies[index].invariant.name] += plan.evaluated
+            for text in plan.texts:
+                counts[self.tallies[text.index].invariant.name] += plan.evaluated
         return counts
 
     def instances_evaluated(self) -> int:
         """Return how many times an instance was evaluated, with whatever part of the bundle."""
         return sum(plan.evaluated for plan in self._plans.values())
+
+
+def _text(index: int, invariant: AnyInvariant, layouts: Layouts, own: tuple[str, ...]) -> Text:
+    """Return an invariant with what it names."""
+    function = evaluator(invariant)
+    names, premise = names_in(function), premise_names(function)
+    return Text(
+        index=index,
+        bit=1 << index,
+        function=function,
+        names=_fields(layouts, names),
+        premise=_fields(layouts, premise),
+        local=all(table in own for table in layouts.by_table if table in premise),
+    )
+
+
+def _fields(layouts: Layouts, names: frozenset[str]) -> int:
+    """Return the fields among `names`, of the tables among them; words are read without naming a field."""
+    tables = [layout for table, layout in layouts.by_table.items() if table in names]
+    return _union(layout.mask(names | {"word"}) for layout in tables)
 
 
 def _union(masks: Iterable[int]) -> int:

@@ -5,7 +5,7 @@ from the frame's numbers and its new one comes. No step takes part in it, so tha
 counts that the steps keep.
 """
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Iterable
 from typing import Final
 
 from xenmodel.memory.rows import Frame
@@ -32,6 +32,12 @@ SIMPLE: Final[dict[str, Callable[[Hashable, object], Holds]]] = {
 """Tables whose rows by themselves say what they hold; entries and partial children are apart."""
 
 
+NAMES: Final = frozenset({"entries", *SIMPLE}).union(
+    names_in(holdings.claim_of), names_in(holdings.of_partial_entry), *map(names_in, SIMPLE.values())
+)
+"""Tables and fields that counting needs."""
+
+
 class RunningCounts:
     """Counts by frame. With `holders` off, only of linear entries: the holders are counted elsewhere."""
 
@@ -46,13 +52,16 @@ class RunningCounts:
         "_masks",
         "_recorder",
         "counts",
+        "relinked",
         "touched",
     )
 
     def __init__(self, recorder: Recorder, counts: PlainTable[int, Counts], *, holders: bool = True) -> None:
         self.counts = counts
         self.touched: set[int] = set()
-        """Frames whose counts have changed; whoever looks at them empties it."""
+        """Frames whose holders have changed in number; whoever looks at them empties it."""
+        self.relinked: set[int] = set()
+        """Frames whose linear entries have, likewise."""
         self._recorder = recorder
         self._holders = holders
         self._entries = store_of(recorder.machine.entries)
@@ -61,7 +70,9 @@ class RunningCounts:
         self._holds: dict[tuple[str, Hashable], Holds] = {}
         self._children: dict[int, Hold] = {}
         layouts = recorder.layouts.by_table
-        self._masks = {table: layouts[table].mask(names_in(of)) for table, of in SIMPLE.items()}
+        self._masks = {
+            table: layouts[table].mask(names_in(of)) for table, of in SIMPLE.items() if table in layouts
+        }
         self._child_mask = layouts["frames"].mask(frozenset({"partial_entry", "next_slot"}))
 
     def start(self) -> None:
@@ -70,7 +81,7 @@ class RunningCounts:
             self._entry(e)
         if not self._holders:
             return
-        for table in SIMPLE:
+        for table in self._masks:
             for key in self._recorder.journals[table].store:
                 self._row(table, key)
         for t, frame in self._frames.items():
@@ -78,16 +89,21 @@ class RunningCounts:
 
     def apply(self, changes: dict[str, list[Change]]) -> None:
         """Take over what changed."""
-        for e in keys_of(changes.get("entries", ()), self._entries):
-            self._entry(e)
+        if "entries" in changes:
+            for e in keys_of(changes["entries"], self._entries):
+                self._entry(e)
         if not self._holders:
             return
         for table, mask in self._masks.items():
-            for change in changes.get(table, ()):
-                if change.mask & mask:
-                    self._row(table, change.key)
-        ended = [change for change in changes.get("frames", ()) if change.mask & self._child_mask]
-        for t in keys_of(ended, self._frames):
+            for key, fields, _, _ in changes.get(table, ()):
+                if fields & mask:
+                    self._row(table, key)
+        for change in changes.get("frames", ()):
+            if change[1] & self._child_mask:
+                self._children_of((change,))
+
+    def _children_of(self, changes: Iterable[Change]) -> None:
+        for t in keys_of(changes, self._frames):
             self._child(t, self._frames[t])
 
     def _entry(self, e: tuple[int, int]) -> None:
@@ -111,7 +127,7 @@ class RunningCounts:
         if claim.linear:
             counts.uses += by
             self.counts[t].own += by
-            self.touched |= {t, claim.target}
+            self.relinked |= {t, claim.target}
 
     def _row(self, table: str, key: Hashable) -> None:
         """Take over what the row of a simple table holds now."""

@@ -27,12 +27,12 @@ from xenmodel.memory.holding import HOLDING, KINDS
 from xenmodel.memory.representation import REPRESENTATION
 from xenmodel.step import WRITES, Refused
 from xenproofs.judge.adapter import AnyInvariant, keys_of, stateless
-from xenproofs.judge.bundles import OWN_TABLES, Bundle, Tally
-from xenproofs.judge.counting import RunningCounts
+from xenproofs.judge.bundles import OWN_TABLES, Bundle, Dependency, Tally
+from xenproofs.judge.counting import NAMES, RunningCounts
 from xenproofs.judge.explain import explain
 from xenproofs.judge.ghost import HolderSets
-from xenproofs.judge.recording import ALL_FIELDS, Change, Recorder, Write
-from xenproofs.judge.tracking import Author, Ghosts, Granted, StateView, store_of
+from xenproofs.judge.recording import Change, Recorder, Write
+from xenproofs.judge.tracking import Author, Ghosts, Granted, StateView, names_in, store_of
 from xenspec.memory.invariants import SAFETY
 from xenspec.table import PlainTable
 from xenspec.vocabulary import DomId
@@ -40,9 +40,15 @@ from xenspec.vocabulary import DomId
 T = TypeVar("T")
 P = ParamSpec("P")
 
+STEP_INVARIANTS: Final = (
+    *stateless(SAFETY),
+    *stateless(REPRESENTATION),
+    *stateless(TLB),
+    *stateless(HOLDING),
+)
+"""All of them."""
 CALL_INVARIANTS: Final = (*stateless(SAFETY), *stateless(REPRESENTATION), *stateless(TLB))
-"""What call mode checks: everything that needs no sets of holders."""
-STEP_INVARIANTS: Final = (*CALL_INVARIANTS, *stateless(HOLDING))
+"""What call mode checks: it keeps no sets of holders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,24 +92,41 @@ class Monitor:
     steps: bool
     actor: DomId = DomId(0)
     """The domain whose call is being made."""
-    _by_table: dict[str, list[Bundle]] = field(default_factory=dict[str, list[Bundle]])
+    _by_table: dict[str, list[tuple[Bundle, Dependency]]] = field(
+        default_factory=dict[str, list[tuple[Bundle, Dependency]]]
+    )
+    _count_fields: tuple[int, int] = (0, 0)
+    """The fields of `counts` that are about holders, and those about linear entries."""
 
     @classmethod
     def over(
-        cls, machine: Machine, *, steps: bool = False, invariants: Iterable[AnyInvariant] | None = None
+        cls,
+        machine: Machine,
+        *,
+        steps: bool = False,
+        sequential: bool = False,
+        invariants: Iterable[AnyInvariant] | None = None,
     ) -> "Monitor":
-        """Take over a plain machine; the invariants are all that the mode can check unless given."""
+        """Take over a plain machine; the invariants are all that the mode can check unless given.
+
+        Where calls are `sequential` nothing is in flight between them. Call mode then records only what the
+        invariants name, and no flights: a reference left in one shows as a count without its holder.
+        """
+        chosen = list((STEP_INVARIANTS if steps else CALL_INVARIANTS) if invariants is None else invariants)
+        if sequential and not steps:
+            chosen = [invariant for invariant in chosen if invariant.key != "FlightId"]
         sets = HolderSets.of(machine) if steps else HolderSets()
-        recorder = Recorder.over(machine, sets if steps else None)
         if steps:
+            recorder = Recorder.over(machine, sets)
             sets.recorded(recorder)
         else:
+            named = NAMES.union(*(names_in(i.function) for i in chosen)) - {"flights"}
+            recorder = Recorder.over(machine, named=named if sequential else None)
             recorder.layouts.add("counts", ("typed", "general", "own", "uses"))
         authors = recorder.watch(PlainTable[tuple[int, int], Author]("authors", lambda _: Author()), Author)
         granted: PlainTable[tuple[int, int], Granted] = PlainTable("granted", lambda _: Granted())
         ghosts = Ghosts(sets.counts, sets.held, authors, recorder.watch(granted, Granted))
         view = StateView.of(recorder.machine, ghosts)
-        chosen = list((STEP_INVARIANTS if steps else CALL_INVARIANTS) if invariants is None else invariants)
         bundles = {
             key: Bundle(key, [i for i in chosen if i.key == key], recorder.layouts, view)
             for key in dict.fromkeys(invariant.key for invariant in chosen)
@@ -118,7 +141,14 @@ class Monitor:
             steps=steps,
         )
         for table in recorder.layouts.by_table:
-            monitor._by_table[table] = [b for b in bundles.values() if table in b.dependencies]
+            monitor._by_table[table] = [
+                (b, b.dependencies[table]) for b in bundles.values() if table in b.dependencies
+            ]
+        layout = recorder.layouts.by_table["counts"]
+        monitor._count_fields = (
+            layout.mask(frozenset({"typed", "general"})),
+            layout.mask(frozenset({"own", "uses"})),
+        )
         return monitor
 
     # --- Evaluating -----------------------------------------------------------------------------------------
@@ -127,7 +157,7 @@ class Monitor:
         """Evaluate every instance once; entries that link another domain's frame count as their owner's."""
         self.recorder.drain()
         self.counting.start()
-        self.counting.touched.clear()
+        self._counted()
         entries, frames = store_of(self.machine.entries), store_of(self.machine.frames)
         for e, row in entries.items():
             if row.linked and row.backed and frames[row.target].owner != frames[e[0]].owner:
@@ -150,19 +180,31 @@ class Monitor:
     def after(self, changes: dict[str, list[Change]]) -> list[Violation]:
         """Evaluate what changes concern."""
         self.counting.apply(changes)
-        if self.counting.touched:
-            counted = [Change(f, ALL_FIELDS, (), ()) for f in self.counting.touched]
-            self.counting.touched.clear()
-            changes.setdefault("counts", []).extend(counted)
+        if self.counting.touched or self.counting.relinked:
+            changes.setdefault("counts", []).extend(self._counted())
         if "entries" in changes:
             self._note_authors(changes["entries"])
             changes |= self._drain_authors()
         for table, of_table in changes.items():
-            for bundle in self._by_table[table]:
-                bundle.spread(table, of_table)
+            fields = 0
+            for change in of_table:
+                fields |= change[1]
+            for bundle, dependency in self._by_table[table]:
+                if fields & dependency.mask and (dependency.own or dependency.readers):
+                    bundle.spread(dependency, of_table)
         if self.steps:
             self._mark_holds(changes.get("held", ()))
         return self._run()
+
+    def _counted(self) -> list[Change]:
+        """Return which counts have changed."""
+        of_holders, of_entries = self._count_fields
+        counting = self.counting
+        found = [Change(f, of_holders, (), ()) for f in counting.touched]
+        found += [Change(f, of_entries, (), ()) for f in counting.relinked]
+        counting.touched.clear()
+        counting.relinked.clear()
+        return found
 
     def _run(self) -> list[Violation]:
         failed = [failure for bundle in self.bundles.values() if bundle.dirty for failure in bundle.run()]

@@ -12,7 +12,8 @@ is a number with one bit for each (`Layout`), because changes are many and must 
 
 from collections.abc import Callable, Hashable, ItemsView, Iterator
 from dataclasses import dataclass, fields
-from operator import attrgetter
+from itertools import compress
+from operator import attrgetter, ne
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from xenmodel.abi.memory_map import MemoryMap
@@ -63,12 +64,12 @@ class Write(NamedTuple):
 
 
 class Change(NamedTuple):
-    """A row that changed: which fields (a bit for each), and all fields before and after."""
+    """A row that changed: which fields (a bit for each), and the recorded fields before and after."""
 
     key: Hashable
     mask: int
-    before: Values
-    after: Values
+    old: Values
+    new: Values
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +126,9 @@ class Journal(PlainTable[K, R], Generic[K, R]):
         super().__init__(store.name, store.fresh)
         self.store = store
         self.layout = layout
-        self.before: dict[K, Values] = {}
-        self.created: list[K] = []
+        self.before: list[Values] = []
+        """What the rows held when they were touched, in the order of the journal."""
+        self.created: set[K] = set()
         self._read = reader(layout.fields)
         self._bits = layout.bits()
 
@@ -134,8 +136,8 @@ class Journal(PlainTable[K, R], Generic[K, R]):
         row = self.store.get(key)
         if row is None:
             row = self.store[key]
-            self.created.append(key)
-        self.before[key] = self._read(row)
+            self.created.add(key)
+        self.before.append(self._read(row))
         self[key] = row
         return row
 
@@ -146,31 +148,17 @@ class Journal(PlainTable[K, R], Generic[K, R]):
     def changes(self) -> list[Change]:
         """Return the rows that differ from what they were at the last drain, and new ones; begin anew."""
         found: list[Change] = []
-        before, read = self.before, self._read
-        for key, row in self.items():
-            old, new = before[key], read(row)
-            if new != old:
-                found.append(Change(key, self._difference(old, new), old, new))
-        if self.created:
-            found = self._with_created(found)
+        read, bits, created = self._read, self._bits, self.created
+        for (key, row), old in zip(self.items(), self.before, strict=True):
+            new = read(row)
+            if key in created:
+                found.append(Change(key, ALL_FIELDS, old, new))
+            elif new != old:
+                found.append(Change(key, sum(compress(bits, map(ne, old, new))), old, new))
         self.clear()
-        before.clear()
+        self.before.clear()
+        created.clear()
         return found
-
-    def _difference(self, old: Values, new: Values) -> int:
-        mask = 0
-        for bit, a, b in zip(self._bits, old, new, strict=True):
-            if a != b:
-                mask |= bit
-        return mask
-
-    def _with_created(self, found: list[Change]) -> list[Change]:
-        """Mark the changes of new rows as such, and add those of new rows that are as they were made."""
-        created = dict.fromkeys(self.created)
-        self.created.clear()
-        kept = [change for change in found if change.key not in created]
-        new = [Change(key, ALL_FIELDS, self.before[key], self._read(self[key])) for key in created]
-        return kept + new
 
 
 class JournalPages(dict[int, dict[int, int]]):
@@ -211,7 +199,7 @@ class JournalWords(PlainWords):
     __slots__ = ("_pages", "before", "layout")
 
     def __init__(self, words: PlainWords, layout: Layout) -> None:
-        super().__init__()
+        super().__init__(words.slots, (words.xen_first, words.xen_end), words.self_map)
         self.before: dict[tuple[int, int], int] = {}
         self.layout = layout
         self.pages = self._pages = JournalPages(words.pages, self.before)
@@ -238,7 +226,7 @@ class JournalWords(PlainWords):
     def changes(self) -> list[Change]:
         """Return the words that differ from what they were at the last drain; begin anew."""
         mask = 1 << self.layout.first_bit
-        found = [
+        found: list[Change] = [
             Change(key, mask, (old,), (new,)) for key, old in self.before.items() if (new := self[key]) != old
         ]
         self.before.clear()
@@ -255,13 +243,20 @@ class Recorder:
     words: JournalWords
 
     @classmethod
-    def over(cls, m: Machine, ghost: Ghost | None = None) -> "Recorder":
-        """Take over the tables of a plain machine, which must not be used from now on but through this."""
+    def over(cls, m: Machine, ghost: Ghost | None = None, named: frozenset[str] | None = None) -> "Recorder":
+        """Take over the tables of a plain machine, which must not be used from now on but through this.
+
+        Recorded are all tables and fields, or only those whose names are among `named`.
+        """
         layouts, journals = Layouts(), dict[str, AnyJournal]()
 
         def journal(table: Table[K, R], row: type[R]) -> Table[K, R]:
-            store = plain(table)
-            made = Journal(store, layouts.add(store.name, field_names(row)))
+            store, names = plain(table), field_names(row)
+            if named is not None:
+                names = tuple(name for name in names if name in named) if store.name in named else ()
+            if not names:
+                return table
+            made = Journal(store, layouts.add(store.name, names))
             journals[store.name] = any_journal(made)
             return made
 
@@ -302,7 +297,11 @@ class Recorder:
 
     def drain(self) -> dict[str, list[Change]]:
         """Return the rows and words that changed since the last drain, by table; begin anew."""
-        found = {name: changes for name, journal in self.journals.items() if (changes := journal.changes())}
+        found = {
+            name: changes
+            for name, journal in self.journals.items()
+            if journal and (changes := journal.changes())
+        }
         if self.words.before and (changes := self.words.changes()):
             found["words"] = changes
         return found
@@ -310,12 +309,10 @@ class Recorder:
     def writes(self, changes: dict[str, list[Change]]) -> list[Write]:
         """Return the cells of changes, with what they held before and hold now."""
         return [
-            Write(Cell(table, change.key, name), before, after)
+            Write(Cell(table, key, name), before, after)
             for table, of_table in changes.items()
-            for change in of_table
-            for name, before, after in zip(
-                self.layouts.by_table[table].fields, change.before, change.after, strict=True
-            )
+            for key, _, old, new in of_table
+            for name, before, after in zip(self.layouts.by_table[table].fields, old, new, strict=True)
             if before != after
         ]
 

@@ -30,7 +30,7 @@ from xenproofs.judge.adapter import plain
 from xenproofs.judge.ghost import Counts, HoldRow
 from xenproofs.judge.recording import Journal
 from xenspec.memory.descriptors import SegmentRules
-from xenspec.table import SELF_MAP_FLAGS, SELF_MAP_SLOT, XEN_FIRST_SLOT, PlainTable, Table
+from xenspec.table import SELF_MAP_FLAGS, PlainTable, Table
 from xenspec.vocabulary import DOMID_INVALID, DomId
 
 K = TypeVar("K", bound=Hashable)
@@ -90,15 +90,16 @@ ReadWords = Table[tuple[int, int], int]
 
 @dataclass(frozen=True, slots=True)
 class WrittenByXen:
-    """What Xen writes into its slots of a top-level table: the self map, and the words of `slots`."""
+    """What Xen writes into its slots of a table: the self map, and the words of `slots`."""
 
     slots: dict[int, int]
+    shape: PteFormat
 
     def written(self, frame: int, slot: int, word: int, /) -> bool:
         """Return whether Xen itself leaves `word` at (frame, slot); the read-only M2P may be hidden."""
-        if slot == SELF_MAP_SLOT:
+        if slot == self.shape.self_map:
             return word == frame << PAGE_SHIFT | SELF_MAP_FLAGS
-        return word == self.slots.get(slot, 0) or (slot == XEN_FIRST_SLOT and word == 0)
+        return word == self.slots.get(slot, 0) or (slot == self.shape.m2p_slot and word == 0)
 
 
 @dataclass(slots=True)
@@ -172,7 +173,7 @@ class StateView:
             pte=m.pte,
             descriptors=m.descriptors,
             segments=SegmentRules(),
-            xens=WrittenByXen(m.xen_slots),
+            xens=WrittenByXen(m.xen_slots, m.pte),
         )
 
 

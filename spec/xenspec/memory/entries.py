@@ -107,7 +107,27 @@ class Geometry(Protocol):
 
     @property
     def levels(self) -> int:
-        """How many levels of tables there are."""
+        """How many levels of tables there are; also the type of a top-level table."""
+        ...
+
+    @property
+    def xen_level(self) -> int:
+        """The level of the tables in which slots are Xen's own."""
+        ...
+
+    @property
+    def xen_in_each(self) -> bool:
+        """All tables of `xen_level` have them, not only those for the top of the address space."""
+        ...
+
+    @property
+    def xen_first(self) -> int:
+        """The first of Xen's own slots."""
+        ...
+
+    @property
+    def xen_end(self) -> int:
+        """The slot after the last of Xen's own."""
         ...
 
 

@@ -60,6 +60,11 @@ class FrameRow(Protocol):
         ...
 
     @property
+    def top_l2(self) -> bool:
+        """It is an L2 table for the top of the address space (PAE)."""
+        ...
+
+    @property
     def dirty(self) -> bool:
         """It holds an earlier owner's data."""
         ...

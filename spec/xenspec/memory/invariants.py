@@ -12,7 +12,6 @@ from xenspec.invariant import Kind, Registry
 from xenspec.logic import Not, either, implies
 from xenspec.memory.entries import MemoryState, TranslationRow
 from xenspec.memory.frames import NO_FRAME
-from xenspec.table import XEN_END_SLOT, XEN_FIRST_SLOT
 from xenspec.vocabulary import (
     DOMID_FIRST_RESERVED,
     DOMID_INVALID,
@@ -157,11 +156,14 @@ def linked_entry_is_of_a_table_of_its_level(s: MemoryState, e: EntryId) -> bool:
 
 @invariant(property=10)
 def no_entry_is_linked_in_xens_slots(s: MemoryState, e: EntryId) -> bool:
-    """The slots of a top-level table that belong to Xen hold no entry of the guest."""
+    """The slots of a table that belong to Xen hold no entry of the guest."""
     row = s.entries[e]
     return implies(
-        row.linked & (row.linked_as == s.pte.levels) & (row.linked_as == L4),
-        lambda: (e[1] < XEN_FIRST_SLOT) | (e[1] >= XEN_END_SLOT),
+        row.linked & (row.linked_as == s.pte.xen_level),
+        lambda: either(
+            (e[1] < s.pte.xen_first) | (e[1] >= s.pte.xen_end),
+            lambda: Not(s.pte.xen_in_each | s.frames[e[0]].top_l2),
+        ),
     )
 
 
