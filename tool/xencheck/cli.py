@@ -42,6 +42,12 @@ def _duel() -> click.Command:
     return command
 
 
+def _prove() -> click.Command:
+    from xencheck.commands.prove import command
+
+    return command
+
+
 class Lazy(NamedTuple):
     """A command that is not imported yet; `summary` is its line in `xencheck --help`."""
 
@@ -52,6 +58,7 @@ class Lazy(NamedTuple):
 COMMANDS: dict[str, Lazy] = {
     "duel": Lazy("Put fresh cases to the model and to the live real Xen: they must agree.", _duel),
     "oracle": Lazy("Compare the model's answers with those of a real Xen, case by case.", _oracle),
+    "prove": Lazy("Prove that every step of the model keeps every invariant, whatever the size.", _prove),
     "replay": Lazy("Replay a recording of a real guest on a real Xen and check every answer.", _replay),
 }
 

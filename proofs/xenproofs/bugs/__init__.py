@@ -1,0 +1,1 @@
+"""Planted bugs: steps with one edit, each naming beforehand what must fall."""

@@ -1,0 +1,188 @@
+"""The finite instance: a few frames, slots, domains and CPUs, real 64-bit words, exact cardinalities.
+
+No axiom is assumed here: counts are sums over every possible holder, decoders are the functions of
+xenmodel.abi themselves. What is satisfiable is a concrete state, which the executable can be given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from xenmodel.abi import descriptor, pte
+from xenproofs.obligations.statements import statements
+from xenproofs.symbolic import terms
+from xenproofs.symbolic.bitvectors import BITS, meaning, word_literal
+from xenproofs.symbolic.ghost import HOLDERS
+from xenproofs.symbolic.scope import Finite
+from xenproofs.symbolic.sorts import FLIGHT, FRAME, K_FRAME, NO_FRAME, REF, REF_DATATYPE, VCPU
+from xenproofs.symbolic.state import CPU_COUNT
+from xenproofs.symbolic.terms import INT, Sort, Term, integer, interpreted, symbol, variable
+from xenproofs.symbolic.words import PRESENT, TARGET
+from xenspec.memory.descriptors import harmless
+from xenspec.vocabulary import DOMID_INVALID, DOMID_IO, SLOTS
+
+if TYPE_CHECKING:
+    from xenproofs.symbolic.state import SymbolicMachine
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How many of each there are."""
+
+    frames: int
+    slots: tuple[int, ...]
+    cpus: int
+    vcpus: int
+    flights: int = 3
+    domains: tuple[int, ...] = (0, 1, int(DOMID_INVALID))
+
+
+SMALL: Final = Size(frames=3, slots=(0, 511), cpus=1, vcpus=1)
+WIDE: Final = Size(
+    frames=4, slots=(0, 1, 511), cpus=2, vcpus=2, domains=(0, 1, int(DOMID_IO), int(DOMID_INVALID))
+)
+
+
+def _named(prefix: str, sort: Sort, count: int) -> tuple[Term, ...]:
+    return tuple(symbol(f"{prefix}_{n}", sort) for n in range(count))
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """The universe, its declarations, and what holds of every state in it."""
+
+    size: Size
+    scope: Finite
+    preamble: str
+    given: frozenset[str]
+
+
+def _integers(values: tuple[int, ...]) -> tuple[Term, ...]:
+    return tuple(integer(v) for v in values)
+
+
+def _universe(size: Size) -> dict[str, tuple[Term, ...]]:
+    universe = {
+        "frame": _named("frame", FRAME, size.frames),
+        "flight": _named("flight", FLIGHT, size.flights),
+        "vcpu": _named("vcpu", VCPU, size.vcpus),
+        "slot": _integers(size.slots),
+        "domain": _integers(size.domains),
+        "cpu": _integers(tuple(range(size.cpus))),
+        "page": _integers((0,)),
+        "index": _integers((0,)),
+        "which": _integers((0, 1)),
+        "number": _integers((0,)),
+        "word": (),
+    }
+    parts = {FRAME: universe["frame"], VCPU: universe["vcpu"], FLIGHT: universe["flight"]}
+    second = {"entry": universe["slot"], "base": universe["which"]}
+    refs: list[Term] = []
+    for kind, sorts in HOLDERS.items():
+        first = parts[sorts[0]] if sorts[0] in parts else universe["domain"]
+        seconds = second.get(kind, universe["index"])
+        heads = [] if kind == "other" else [(a,) for a in first]
+        for head in heads:
+            tails = [(b,) for b in seconds] if len(sorts) > 1 else [()]
+            refs += [interpreted(f"r_{kind}", REF, *head, *tail) for tail in tails]
+    return {**universe, "ref": tuple(refs)}
+
+
+def _enumeration(sort: Sort, names: tuple[Term, ...]) -> str:
+    return f"(declare-datatypes (({sort.name} 0)) (({' '.join(f'({n})' for n in names)})))"
+
+
+def _target(word: Term, frames: tuple[Term, ...]) -> Term:
+    number = meaning(pte.target, word)
+    found: Term = NO_FRAME
+    for index, frame in enumerate(frames):
+        found = terms.choice(terms.equal(number, word_literal(index)), frame, found)
+    return found
+
+
+def _definitions(frames: tuple[Term, ...]) -> dict[str, str]:
+    w = variable("w", BITS)
+    bodies = {
+        "present": ("Bool", meaning(pte.present, w)),
+        "writable": ("Bool", meaning(pte.writable, w)),
+        "target": ("Frame", _target(w, frames)),
+        "accepted": ("Bool", meaning(descriptor.accepted, w)),
+        "harmless": ("Bool", meaning(harmless, w)),
+        "loadable": ("Bool", meaning(descriptor.loadable, w)),
+        "stored": ("Word", meaning(descriptor.stored, w)),
+        "used": ("Word", meaning(descriptor.used, w)),
+    }
+    made = {n: f"(define-fun {n} ((w Word)) {sort} {terms.text(body)})" for n, (sort, body) in bodies.items()}
+    flag = variable("d", terms.BOOL)
+    stored, loaded = meaning(pte.marked, w, dirty=True), meaning(pte.marked, w, dirty=False)
+    marked = terms.choice(flag, stored, loaded)
+    made["marked"] = f"(define-fun marked ((w Word) (d Bool)) Word {terms.text(marked)})"
+    made["zero_word"] = f"(define-fun zero_word () Word {word_literal(0)})"
+    return made
+
+
+def instance(size: Size) -> Instance:
+    """Return the finite instance of a size."""
+    universe = _universe(size)
+    definitions = _definitions(universe["frame"])
+    lines = [
+        _enumeration(FRAME, (*universe["frame"], NO_FRAME)),
+        _enumeration(FLIGHT, universe["flight"]),
+        _enumeration(VCPU, universe["vcpu"]),
+        "(define-sort Word () (_ BitVec 64))",
+        REF_DATATYPE,
+        *definitions.values(),
+    ]
+    keys = (*universe["frame"], NO_FRAME, *universe["flight"], *universe["vcpu"])
+    given = frozenset({"Frame", "Flight", "Vcpu", "Word", *definitions, *map(str, keys)})
+    return Instance(size, Finite(universe), "\n".join(lines), given)
+
+
+def exact(state: SymbolicMachine, made: Instance) -> list[Term]:
+    """Return what makes a state of the instance concrete: cardinalities, and values inside the universe."""
+    scope, size = made.scope, made.size
+    next_slots = sorted({0, 1, SLOTS, *size.slots})
+    found = [terms.equal(CPU_COUNT, integer(size.cpus))]
+    found += [s.instance(state, (NO_FRAME,)) for s in statements() if s.kinds == (K_FRAME,)]
+    for f in scope.universe["frame"]:
+        found += _counts(state, scope, f)
+        next_slot = state.frames.field("next_slot").read((f,))
+        found.append(terms.disjunction(terms.equal(next_slot, integer(n)) for n in next_slots))
+        for slot in scope.universe["slot"]:
+            found.append(_names_a_frame(state.words.field.read((f, slot))))
+    for table, field in (("frames", "owner"), ("vcpus", "domain"), ("tlb", "domain")):
+        held = state.tables[table].field(field)
+        found.append(
+            scope.forall(state.tables[table].kinds, lambda ks, h=held: _inside(h.read(ks), size.domains), "d")  # type: ignore[misc]
+        )
+    return found
+
+
+def _names_a_frame(word: Term) -> Term:
+    """Return that a present word's target lies inside the universe."""
+    target = terms.equal(terms.apply(TARGET, word), NO_FRAME)
+    return terms.negation(terms.conjunction([terms.apply(PRESENT, word), target]))
+
+
+def _inside(value: Term, numbers: tuple[int, ...]) -> Term:
+    return terms.disjunction(terms.equal(value, integer(n)) for n in numbers)
+
+
+def _counts(state: SymbolicMachine, scope: Finite, f: Term) -> list[Term]:
+    """Return that each ghost count of a frame is the size of its set."""
+    linear, target = state.entries.field("linear"), state.entries.field("target")
+    slots = scope.universe["slot"]
+    pairs = [(t, s) for t in scope.universe["frame"] for s in slots]
+    sets = {
+        "typed": [state.ghost.typed.read((f, r)) for r in scope.universe["ref"]],
+        "general": [state.ghost.general.read((f, r)) for r in scope.universe["ref"]],
+        "own": [linear.read((f, s)) for s in slots],
+        "uses": [terms.conjunction([linear.read(p), terms.equal(target.read(p), f)]) for p in pairs],
+    }
+    return [terms.equal(state.ghost.counts[n].read((f,)), _size(members)) for n, members in sets.items()]
+
+
+def _size(members: list[Term]) -> Term:
+    ones = [terms.choice(m, integer(1), integer(0)) for m in members]
+    return interpreted("+", INT, integer(0), *ones)

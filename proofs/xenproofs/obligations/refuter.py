@@ -1,0 +1,161 @@
+"""The refuter: looks for a concrete state from which a step breaks an invariant."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Final
+
+from xenproofs.obligations.instance import SMALL, Instance, Size, exact, instance
+from xenproofs.obligations.statements import statements
+from xenproofs.solvers.verdict import Verdict, script
+from xenproofs.solvers.z3_solver import Z3
+from xenproofs.symbolic import terms
+from xenproofs.symbolic.axioms import COUNTING
+from xenproofs.symbolic.paths import Path, explore
+from xenproofs.symbolic.sorts import FLIGHT_VCPU
+from xenproofs.symbolic.state import SCHEMA, SymbolicMachine
+from xenproofs.symbolic.terms import BOOL, Term, symbol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from xenproofs.obligations.subjects import Subject
+
+ALL_AXIOMS: Final = frozenset(axiom.name for axiom in COUNTING)
+RLIMIT: Final = 60_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Counterexample:
+    """A state, the arguments, and what the step breaks there."""
+
+    step: str
+    outcome: str
+    broken: tuple[str, ...]
+    cells: dict[str, str]
+    """Values by cell (`frames.type(frame_0)`), and of the arguments."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How a search ended: a counterexample, none in this scope, or no answer."""
+
+    verdict: Verdict
+    seconds: float
+    found: Counterexample | None = None
+
+
+@dataclass(slots=True)
+class Start:
+    """The state before any step in the finite instance, and what holds of it."""
+
+    state: SymbolicMachine
+    known: list[Term]
+    by_name: dict[str, Term] = field(default_factory=dict[str, Term])
+
+
+@cache
+def start(size: Size) -> tuple[Instance, Start]:
+    """Return the instance and the state before."""
+    made = instance(size)
+    path = Path((), lambda _: True, disabled=ALL_AXIOMS, running=False)
+    state = SymbolicMachine(path, made.scope)
+    by_name = {s.name: s.formula(state) for s in statements()}
+    return made, Start(state, [*by_name.values(), *exact(state, made)], by_name)
+
+
+def _cells(made: Instance, state: SymbolicMachine, subject: Subject) -> dict[str, Term]:
+    """Return every cell of the state before, and the arguments, by a readable name."""
+    found: dict[str, Term] = {}
+    kinds = {name: keys for name, (_, keys) in SCHEMA.items()} | {"words": SCHEMA["entries"][1]}
+    for f in state.fields():
+        table = f.name.split(".")[0]
+        for keys in _product(made, [kind.name for kind in kinds[table]]):
+            found[f"{f.name}({', '.join(str(k) for k in keys)})"] = terms.apply(f.before, *keys)
+    for flight in made.scope.universe["flight"]:
+        found[f"flight_vcpu({flight})"] = terms.apply(FLIGHT_VCPU, flight)
+    for held in (state.ghost.typed, state.ghost.general):
+        for keys in _product(made, ["frame", "ref"]):
+            found[f"{held.name}({keys[0]}, {keys[1]})"] = terms.apply(held.before, *keys)
+    for p in subject.parameters:
+        for constant in p.constants:
+            found[str(constant)] = constant
+    return found
+
+
+def _product(made: Instance, names: list[str]) -> list[tuple[Term, ...]]:
+    keys: list[tuple[Term, ...]] = [()]
+    for name in names:
+        keys = [(*k, value) for k in keys for value in made.scope.universe[name]]
+    return keys
+
+
+def _arguments(made: Instance, before: Start, subject: Subject) -> list[Term]:
+    """Return that the arguments lie inside the universe."""
+    found = subject.preconditions(before.state)
+    for p in subject.parameters:
+        for kind, constant in zip(p.kinds, p.constants, strict=True):
+            values = made.scope.universe.get(kind.name, ())
+            if kind.name not in ("number", "word", "bool", "frame"):
+                found.append(terms.disjunction(terms.equal(constant, v) for v in values))
+            if kind.name == "frame":
+                found.append(terms.negation(terms.equal(constant, symbol("no_frame", constant.sort))))
+    return found
+
+
+def refute(subject: Subject, only: Sequence[str] = (), size: Size = SMALL, rlimit: int = RLIMIT) -> Search:
+    """Look for a state from which the step breaks a statement (one of `only`, if given)."""
+    made, before = start(size)
+    began = time.perf_counter()
+    machines: list[SymbolicMachine] = []
+
+    def run(path: Path) -> None:
+        machine = SymbolicMachine(path, made.scope)
+        machines.append(machine)
+        path.outcome = subject.run(machine)
+
+    verdict = Verdict.UNSAT
+    for path in explore(run, lambda _: True, ALL_AXIOMS):
+        if path.outcome != "done":
+            continue
+        goals = _goals(path, machines[-1], before, only)
+        if not goals:
+            continue
+        answer = _ask(made, before, subject, path, goals, rlimit)
+        if isinstance(answer, Counterexample):
+            return Search(Verdict.SAT, time.perf_counter() - began, answer)
+        if answer is Verdict.UNKNOWN:
+            verdict = answer
+    return Search(verdict, time.perf_counter() - began)
+
+
+def _goals(path: Path, machine: SymbolicMachine, before: Start, only: Sequence[str]) -> dict[str, Term]:
+    goals: dict[str, Term] = {}
+    for name, claim in path.claims:
+        goals[name] = terms.conjunction([goals.get(name, terms.TRUE), claim])
+    for s in statements():
+        after = s.formula(machine)
+        if after is not before.by_name[s.name]:
+            goals[s.name] = after
+    return {n: g for n, g in goals.items() if g is not terms.TRUE and (not only or n in only)}
+
+
+def _ask(
+    made: Instance, before: Start, subject: Subject, path: Path, goals: dict[str, Term], rlimit: int
+) -> Counterexample | Verdict:
+    flags = {f"bad_{n}": name for n, name in enumerate(goals)}
+    meant = [terms.equal(symbol(flag, BOOL), terms.negation(goals[name])) for flag, name in flags.items()]
+    cells = _cells(made, before.state, subject)
+    named = {f"cell_{n}": cell for n, cell in enumerate(cells)}
+    reads = [terms.equal(symbol(f"cell_{n}", t.sort), t) for n, t in enumerate(cells.values())]
+    broken = terms.disjunction(symbol(flag, BOOL) for flag in flags)
+    question = [*before.known, *_arguments(made, before, subject), *path.conditions, *meant, broken, *reads]
+    answer = Z3(rlimit=rlimit).ask(script(question, made.preamble, given=made.given))
+    if answer.verdict is not Verdict.SAT:
+        return answer.verdict
+    values = {named[c]: v for c, v in answer.values.items() if c in named}
+    names = tuple(name for flag, name in flags.items() if answer.values.get(flag, "").lower() == "true")
+    return Counterexample(subject.name, path.outcome, names, values, answer.seconds)

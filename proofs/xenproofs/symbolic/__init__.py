@@ -1,0 +1,1 @@
+"""Symbolic execution of the model's steps: terms, values, rows, ghost holders, paths."""

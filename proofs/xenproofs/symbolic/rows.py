@@ -1,0 +1,83 @@
+"""Symbolic tables and rows: `m.frames[f].type_count = …` over any number of frames."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from xenproofs.symbolic.fields import Field
+from xenproofs.symbolic.traps import ConstantError, DeclaredTwiceError
+from xenproofs.symbolic.values import Decider, Value, lift, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from xenproofs.symbolic.fields import Keys
+    from xenproofs.symbolic.sorts import Kind
+    from xenproofs.symbolic.terms import Sort
+
+
+class SymbolicRow:
+    """The fields of one key's row."""
+
+    __slots__ = ("_keys", "_table")
+
+    def __init__(self, table: SymbolicTable, keys: Keys) -> None:
+        object.__setattr__(self, "_table", table)
+        object.__setattr__(self, "_keys", keys)
+
+    def __getattr__(self, name: str) -> Value:
+        table: SymbolicTable = object.__getattribute__(self, "_table")
+        keys: Keys = object.__getattribute__(self, "_keys")
+        return wrap(table.field(name).read(keys), table.run)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        table: SymbolicTable = object.__getattribute__(self, "_table")
+        keys: Keys = object.__getattribute__(self, "_keys")
+        table.write(keys, name, value)
+
+
+class SymbolicTable:
+    """A table whose keys are of any number; `listener` hears of each write before it is done."""
+
+    __slots__ = ("fields", "kinds", "listener", "name", "run")
+
+    def __init__(self, name: str, kinds: tuple[Kind, ...], fields: Mapping[str, Sort], run: Decider) -> None:
+        self.name = name
+        self.kinds = kinds
+        self.run = run
+        domain = tuple(kind.sort for kind in kinds)
+        self.fields = {key: Field(f"{name}.{key}", domain, sort) for key, sort in fields.items()}
+        self.listener: Callable[[Keys, str, object], None] | None = None
+
+    def __getitem__(self, key: object) -> SymbolicRow:
+        return SymbolicRow(self, self.keys(key))
+
+    def __setitem__(self, key: object, row: object) -> None:
+        raise DeclaredTwiceError(f"{self.name}[{key!r}] would get a second row")
+
+    def keys(self, key: object) -> Keys:
+        """Return the terms of a key, which may be a tuple."""
+        parts: tuple[object, ...] = (key,) if len(self.kinds) == 1 else _parts(key)
+        if len(parts) != len(self.kinds):
+            raise ConstantError(f"{self.name} is not keyed by {key!r}")
+        return tuple(lift(part, kind.sort) for part, kind in zip(parts, self.kinds, strict=True))
+
+    def field(self, name: str) -> Field:
+        """Return a field by its name."""
+        try:
+            return self.fields[name]
+        except KeyError:
+            raise AttributeError(f"rows of {self.name} have no field {name}") from None
+
+    def write(self, keys: Keys, name: str, value: object) -> None:
+        """Set a field at some keys."""
+        changed = self.field(name)
+        if self.listener is not None:
+            self.listener(keys, name, value)
+        changed.write(keys, lift(value, changed.range))
+
+
+def _parts(key: object) -> tuple[object, ...]:
+    if not isinstance(key, tuple):
+        raise ConstantError(f"{key!r} is no tuple of keys")
+    return tuple(key)  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]

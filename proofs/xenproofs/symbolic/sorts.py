@@ -1,0 +1,63 @@
+"""The sorts of keys and words, the kinds over which formulas quantify, and the named constants of each sort.
+
+Frames, virtual CPUs, flights and words are uninterpreted: a proof about them holds for any number of them.
+Domain numbers, slots, CPUs, pages and counts are mathematical integers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from xenproofs.symbolic.terms import INT, Sort, Symbol, Term, symbol
+
+FRAME: Final = Sort("Frame", declared=True)
+VCPU: Final = Sort("Vcpu", declared=True)
+FLIGHT: Final = Sort("Flight", declared=True)
+WORD: Final = Sort("Word", declared=True)
+REF: Final = Sort("Ref")
+
+NO_FRAME: Final = symbol("no_frame", FRAME)
+ZERO: Final = symbol("zero_word", WORD)
+CONSTANTS: Final[dict[Sort, dict[int, Term]]] = {FRAME: {-1: NO_FRAME}, WORD: {0: ZERO}}
+"""The only Python numbers that stand for a value of an uninterpreted sort."""
+
+
+FLIGHT_VCPU: Final = Symbol("flight_vcpu", (FLIGHT,), VCPU)
+"""The virtual CPU that a flight belongs to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a variable ranges over: a sort, and in a finite instance a universe of its own."""
+
+    name: str
+    sort: Sort
+
+
+K_FRAME: Final = Kind("frame", FRAME)
+K_VCPU: Final = Kind("vcpu", VCPU)
+K_FLIGHT: Final = Kind("flight", FLIGHT)
+K_WORD: Final = Kind("word", WORD)
+K_REF: Final = Kind("ref", REF)
+K_DOMAIN: Final = Kind("domain", INT)
+K_SLOT: Final = Kind("slot", INT)
+K_CPU: Final = Kind("cpu", INT)
+K_PAGE: Final = Kind("page", INT)
+K_INDEX: Final = Kind("index", INT)
+K_WHICH: Final = Kind("which", INT)
+"""Which of a vCPU's base pointers: 0 kernel, 1 user."""
+K_NUMBER: Final = Kind("number", INT)
+"""A plain number that nothing quantifies over."""
+
+REF_DATATYPE: Final = (
+    "(declare-datatypes ((Ref 0)) (("
+    "(r_entry (e_table Frame) (e_slot Int)) (r_pin (pin_of Frame)) (r_base (base_of Vcpu) (base_which Int)) "
+    "(r_old (old_of Vcpu)) (r_partial (partial_of Frame)) (r_gdt (gdt_of Vcpu) (gdt_index Int)) "
+    "(r_ldt (ldt_of Vcpu) (ldt_index Int)) (r_vcpu_info (info_of Vcpu)) "
+    "(r_event_frame (event_of Int) (event_index Int)) (r_eoi_frame (eoi_of Int)) "
+    "(r_allocated (allocation_of Frame)) (r_flight (flight_of Flight)) (r_other (other_number Int)))))"
+)
+"""Holders of references, as xenmodel.memory.holders names them, in SMT-LIB."""
+REF_SORTS: Final = (FRAME, VCPU, FLIGHT)
+"""What the declaration of `Ref` needs declared before."""

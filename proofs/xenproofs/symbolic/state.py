@@ -1,0 +1,160 @@
+"""The symbolic machine: xenmodel's tables over any number of keys, made from the row classes themselves."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from enum import IntEnum
+from functools import cache
+from typing import TYPE_CHECKING, Final, get_type_hints
+
+from xenmodel.domains.rows import (
+    DirtyCpu,
+    Domain,
+    Globals,
+    NamedFrame,
+    PhysicalCpu,
+    TablePage,
+    TrapHandler,
+    Unattributed,
+    Vcpu,
+)
+from xenmodel.hardware.rows import TlbEntry
+from xenmodel.memory.rows import Entry, Flight, Frame, MachineToPhys
+from xenproofs.symbolic import terms
+from xenproofs.symbolic.ghost import CountsTable, HeldTable, SymbolicGhost
+from xenproofs.symbolic.rows import SymbolicTable
+from xenproofs.symbolic.sorts import (
+    FRAME,
+    K_CPU,
+    K_DOMAIN,
+    K_FLIGHT,
+    K_FRAME,
+    K_INDEX,
+    K_NUMBER,
+    K_PAGE,
+    K_SLOT,
+    K_VCPU,
+    VCPU,
+    Kind,
+)
+from xenproofs.symbolic.terms import BOOL, INT, Sort
+from xenproofs.symbolic.values import Key, Number
+from xenproofs.symbolic.words import SymbolicDescriptors, SymbolicPte, SymbolicWords, SymbolicXens
+from xenspec.vocabulary import DomId, Mfn, VcpuId
+
+if TYPE_CHECKING:
+    from xenproofs.symbolic.fields import Field
+    from xenproofs.symbolic.paths import Path
+    from xenproofs.symbolic.scope import Scope
+    from xenproofs.symbolic.terms import Term
+
+SCHEMA: Final[dict[str, tuple[type, tuple[Kind, ...]]]] = {
+    "frames": (Frame, (K_FRAME,)),
+    "entries": (Entry, (K_FRAME, K_SLOT)),
+    "flights": (Flight, (K_FLIGHT,)),
+    "m2p": (MachineToPhys, (K_FRAME,)),
+    "domains": (Domain, (K_DOMAIN,)),
+    "vcpus": (Vcpu, (K_VCPU,)),
+    "gdt": (TablePage, (K_VCPU, K_INDEX)),
+    "ldt": (TablePage, (K_VCPU, K_INDEX)),
+    "traps": (TrapHandler, (K_VCPU, K_NUMBER)),
+    "event_frames": (NamedFrame, (K_DOMAIN, K_INDEX)),
+    "eoi_frames": (NamedFrame, (K_DOMAIN,)),
+    "unattributed": (Unattributed, (K_FRAME,)),
+    "cpus": (PhysicalCpu, (K_CPU,)),
+    "dirty": (DirtyCpu, (K_DOMAIN, K_CPU)),
+    "tlb": (TlbEntry, (K_CPU, K_PAGE)),
+    "world": (Globals, (K_NUMBER,)),
+}
+"""Every table of Machine: its row class and what it is keyed by. A test compares this with Machine."""
+
+CPU_COUNT: Final = terms.symbol("cpu_count", INT)
+
+
+@cache
+def row_sorts(row: type) -> dict[str, Sort]:
+    """Return the sort of each field of a row class."""
+    named = {id(Mfn): FRAME, id(VcpuId): VCPU, id(DomId): INT}
+    hints = get_type_hints(row)
+    return {name: named.get(id(hint), BOOL if hint is bool else INT) for name, hint in hints.items()}
+
+
+@cache
+def enumerations() -> list[tuple[str, str, list[int]]]:
+    """Return every field that holds a member of an enumeration: table, field, the members' numbers."""
+    found: list[tuple[str, str, list[int]]] = []
+    for table, (row, _) in SCHEMA.items():
+        for name, hint in get_type_hints(row).items():
+            if isinstance(hint, type) and issubclass(hint, IntEnum):
+                found.append((table, name, [int(member) for member in hint]))
+    return found
+
+
+class SymbolicMachine:
+    """What stands for xenmodel.machine.Machine in a proof: the same attributes, symbolic."""
+
+    def __init__(self, path: Path, scope: Scope) -> None:
+        self.path = path
+        self.scope = scope
+        self.tables = {
+            name: SymbolicTable(name, kinds, row_sorts(row), path) for name, (row, kinds) in SCHEMA.items()
+        }
+        self.frames = self.tables["frames"]
+        self.entries = self.tables["entries"]
+        self.flights = self.tables["flights"]
+        self.m2p = self.tables["m2p"]
+        self.domains = self.tables["domains"]
+        self.vcpus = self.tables["vcpus"]
+        self.gdt = self.tables["gdt"]
+        self.ldt = self.tables["ldt"]
+        self.traps = self.tables["traps"]
+        self.event_frames = self.tables["event_frames"]
+        self.eoi_frames = self.tables["eoi_frames"]
+        self.unattributed = self.tables["unattributed"]
+        self.cpus = self.tables["cpus"]
+        self.dirty = self.tables["dirty"]
+        self.tlb = self.tables["tlb"]
+        self.world = self.tables["world"]
+        self.words = SymbolicWords(path, scope)
+        self.ghost = SymbolicGhost(path, scope)
+        self.ghost.watch_links(self.entries, self._note_author)
+        self.acting: object = None
+        """The flight of the page that the step is about: its virtual CPU acts."""
+        self.cpu_count = Number(CPU_COUNT, path)
+        self.pte = SymbolicPte(path)
+        self.descriptors = SymbolicDescriptors(path)
+        self.segments = self.descriptors
+        self.xens = SymbolicXens(path)
+        self.held = HeldTable(self.ghost)
+        self.counts = CountsTable(self.ghost)
+        entry = (K_FRAME, K_SLOT)
+        self.authors = SymbolicTable("authors", entry, {"domain": INT}, path)
+        self.granted = SymbolicTable("granted", entry, {"readable": BOOL, "writable": BOOL}, path)
+        self.xen_slots: dict[int, int] = {}
+
+    def _note_author(self, keys: tuple[Term, ...]) -> None:
+        """Remember by whose call an entry is linked."""
+        if isinstance(self.acting, Key):
+            self.authors.write(keys, "domain", self.vcpus[self.acting[0]].domain)
+
+    def fields(self) -> list[Field]:
+        """Return every field of the real state: what a step's declared writes speak of."""
+        return [f for table in self.tables.values() for f in table.fields.values()] + [self.words.field]
+
+    def written(self) -> list[str]:
+        """Return the names of the fields that have an update."""
+        return [f.name for f in self.fields() if f.updates]
+
+    def background(self) -> list[Term]:
+        """Return what is known of the machine's constants."""
+        return [terms.order("<=", terms.integer(1), CPU_COUNT)]
+
+
+def check_schema() -> list[str]:
+    """Return what of a row class the schema does not know: nothing, or the engine is out of date."""
+    return [
+        f"{table}.{f.name}"
+        for table, (row, _) in SCHEMA.items()
+        for f in fields(row)
+        if f.name not in row_sorts(row)
+    ]
