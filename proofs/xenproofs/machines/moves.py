@@ -10,11 +10,12 @@ from random import Random
 
 from xenmodel.abi import pte
 from xenmodel.abi.memory_map import IO_LIMIT
-from xenproofs.machines.setup import BOOT_SLOT, DOMAINS, FREE, FREE_START, VCPUS_EACH, estate
+from xenproofs.machines.setup import BOOT_SLOT, DOMAINS, FREE, FREE_START, VCPUS_EACH, XENS, estate
 from xenspec.vocabulary import DOMID_IO, DOMID_SELF, DomId, Mfn, VcpuId
 
 KINDS: dict[str, int] = {
-    "update": 30,
+    "update": 28,
+    "batch": 5,
     "map": 14,
     "pin": 16,
     "unpin": 8,
@@ -22,6 +23,8 @@ KINDS: dict[str, int] = {
     "user_base": 3,
     "page": 4,
     "descriptors": 5,
+    "select": 3,
+    "cache": 1,
     "reserve": 5,
     "flush": 2,
     "load": 4,
@@ -33,6 +36,12 @@ KINDS: dict[str, int] = {
     "advance": 12,
 }
 """Kinds of moves and how often they are drawn."""
+TLB_KINDS: dict[str, int] = {**KINDS, "map": 24, "fill": 16, "stale_store": 12, "switch": 10, "flush": 6}
+"""The same for an attack on what processors cache."""
+SUBSYSTEMS: dict[str, dict[str, int]] = {"memory": KINDS, "tlb": TLB_KINDS}
+"""What can be attacked, and with which moves."""
+BOOT_L1 = 3
+"""The number of one's own boot table of level 1."""
 ROLES = 10
 """Frames of a domain that a number can name: four boot tables, six spare ones."""
 FLAG_SETS = (
@@ -45,6 +54,15 @@ FLAG_SETS = (
     pte.PRESENT | pte.USER | pte.NX,
     pte.RW | pte.USER,
 )
+FLAGS = len(FLAG_SETS)
+NAMES = 5
+"""Domains that a call can name."""
+NAMEABLE = ROLES + 13
+"""All frames that a number can name, odd ones included."""
+DESCRIPTORS = (0x00CFFB00_0000FFFF, 0x00008200_00000000, 0, 0x00CFF300_0000FFFF, 0x00CF7300_0000FFFF)
+"""Code, an LDT (which Xen refuses), nothing, data, data that is not present."""
+NUMBERS = ("a", "b", "c", "d", "pause", "preempt")
+"""The numbers of a move beside its vCPU."""
 COMMON_FLAGS = 4
 """The first sets, which hostile guests use like everybody else."""
 SLOT_CHOICES = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 256, 257, 258, 271, BOOT_SLOT, 511)
@@ -52,7 +70,7 @@ SLOT_CHOICES = (0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 256, 257, 258, 271, BOOT_SLOT, 511
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """One move; `vcpu` counts all vCPUs, `pause` the steps after which the call is left standing."""
+    """One move; `vcpu` counts all vCPUs, `pause` is the steps after which the call is left standing."""
 
     kind: str
     vcpu: int
@@ -73,13 +91,14 @@ def vcpu_of(move: Move) -> VcpuId:
 
 
 def frame_of(domain: DomId, number: int) -> Mfn:
-    """Return the frame that a number names for a domain: its own (0..9), the other's, a free or odd one."""
+    """Return the frame that a number names for a domain: its own (0..9), another's, a free or odd one."""
     own, other = estate(domain), estate(DOMAINS[1 - domain])
     frames = (*own.tables, *own.spare, *other.tables[:1], *other.spare[:3])
     if number < len(frames):
         return frames[number]
     rest = (
         *(Mfn(FREE_START + i) for i in range(FREE)),
+        XENS[domain],
         Mfn(0xB8),
         Mfn(0xFEC00),
         Mfn(IO_LIMIT),
@@ -96,35 +115,99 @@ def frame_name(mfn: int) -> str:
             return f"dom{domain}.l{4 - e.tables.index(Mfn(mfn))}"
         if mfn in e.spare:
             return f"dom{domain}.f{e.spare.index(Mfn(mfn))}"
+    if mfn in XENS:
+        return f"dom{XENS.index(Mfn(mfn))}.shared"
     if FREE_START <= mfn < FREE_START + FREE:
         return f"free.{mfn - FREE_START}"
     return f"{mfn:#x}"
 
 
 def word_of(domain: DomId, number: int, flags: int) -> int:
-    """Return an entry by the number of its frame and the number of its flags."""
+    """Return an entry by the number of its frame and the number of its flags; beyond them, a descriptor."""
+    if number >= NAMEABLE:
+        return DESCRIPTORS[number % len(DESCRIPTORS)]
     return pte.entry(frame_of(domain, number), FLAG_SETS[flags % len(FLAG_SETS)])
 
 
-def named(domain: DomId, number: int) -> int:
+def named(domain: DomId, d: int) -> int:
     """Return the domain that a call names: mostly oneself."""
-    return (DOMID_SELF, DOMID_SELF, DOMID_SELF, DOMID_SELF, 1 - domain, domain, DOMID_IO, 5)[number % 8]
+    return (DOMID_SELF, 1 - domain, domain, DOMID_IO, 5)[d // FLAGS % NAMES]
 
 
-def draw(rng: Random) -> Move:
+def extra(d: int) -> int:
+    """Return what is left of `d` beside flags and name: a choice among eight."""
+    return d // (FLAGS * NAMES) % 8
+
+
+@dataclass(frozen=True, slots=True)
+class Mood:
+    """What the guests of an episode are up to: their kinds of moves and favourite frames."""
+
+    kinds: tuple[str, ...]
+    weights: tuple[int, ...]
+    favourites: tuple[int, ...]
+    paused: float
+    """How many calls are left standing in the middle."""
+    foreign: float
+    """How many calls name another domain."""
+
+
+def mood(rng: Random, kinds: dict[str, int] = KINDS) -> Mood:
+    """Draw a mood: some kinds left out, a few frames preferred, so that episodes differ."""
+    left = {kind: weight for kind, weight in kinds.items() if rng.random() < 0.6} or kinds  # noqa: PLR2004
+    return Mood(
+        tuple(left),
+        tuple(left.values()),
+        tuple(rng.sample(range(ROLES), rng.choice((1, 2, 4, ROLES)))),
+        rng.choice((0.0, 0.3, 0.6)),
+        rng.choice((0.05, 0.3)),
+    )
+
+
+def draw(rng: Random, mood: Mood) -> Move:
     """Draw a move: mostly meaningful, sometimes hostile, sometimes left standing in the middle."""
-    kind = rng.choices(tuple(KINDS), tuple(KINDS.values()))[0]
-    frame = rng.randrange(ROLES) if rng.random() < 0.85 else rng.randrange(ROLES + 12)  # noqa: PLR2004 - often one's own
-    flags = rng.randrange(COMMON_FLAGS) if rng.random() < 0.9 else rng.randrange(len(FLAG_SETS))  # noqa: PLR2004
-    pause = rng.randint(1, 12) if rng.random() < 0.25 else 0  # noqa: PLR2004 - one call in four is left standing
-    preempt = rng.randint(1, 3) if rng.random() < 0.1 else 0  # noqa: PLR2004
+
+    def frame(most: int) -> int:
+        share = rng.random()
+        if share < 0.5:  # noqa: PLR2004 - half of them
+            return rng.choice(mood.favourites)
+        return rng.randrange(ROLES if share < 0.85 else most)  # noqa: PLR2004
+
+    kind = rng.choices(mood.kinds, mood.weights)[0]
+    flags = rng.randrange(COMMON_FLAGS if rng.random() < 0.9 else FLAGS)  # noqa: PLR2004
+    foreign = rng.randrange(NAMES) if rng.random() < mood.foreign else 0
     return Move(
         kind,
         rng.randrange(len(DOMAINS) * VCPUS_EACH),
-        rng.randrange(ROLES) if rng.random() < 0.9 else rng.randrange(ROLES + 12),  # noqa: PLR2004
+        frame(NAMEABLE),
         rng.randrange(len(SLOT_CHOICES)),
-        frame,
-        flags + 8 * rng.randrange(8),
-        pause,
-        preempt,
+        frame(NAMEABLE + len(DESCRIPTORS)),
+        flags + FLAGS * foreign + FLAGS * NAMES * rng.randrange(8),
+        pause=rng.randint(1, 12) if rng.random() < mood.paused else 0,
+        preempt=rng.randint(1, 3) if rng.random() < 0.1 else 0,  # noqa: PLR2004
     )
+
+
+def describe(move: Move) -> str:
+    """Write a move as one line that `parse` reads: its kind, its vCPU, and every number that is not zero."""
+    numbers = (f"{name}={getattr(move, name)}" for name in NUMBERS if getattr(move, name))
+    return " ".join((move.kind, f"vcpu={move.vcpu}", *numbers))
+
+
+def parse(line: str) -> Move:
+    """Read a line of `describe`.
+
+    Raises:
+        ValueError: it is no such line.
+    """
+    kind, *words = line.split()
+    numbers = {name: int(value) for name, _, value in (word.partition("=") for word in words)}
+    if kind not in KINDS or not {"vcpu"} <= numbers.keys() <= {"vcpu", *NUMBERS}:
+        raise ValueError(line)
+    return Move(kind, numbers.pop("vcpu"), **numbers)
+
+
+def changed(move: Move, name: str, value: int) -> Move:
+    """Return a move with another number."""
+    numbers: dict[str, int] = {one: getattr(move, one) for one in ("vcpu", *NUMBERS)}
+    return Move(move.kind, **{**numbers, name: value})

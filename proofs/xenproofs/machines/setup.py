@@ -4,6 +4,7 @@ Everything is made by the model's own steps and calls: the start obeys every inv
 """
 
 from dataclasses import dataclass
+from functools import cache
 
 from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.abi.pte import ACCESSED, DIRTY, PRESENT, RW, USER, entry
@@ -14,12 +15,14 @@ from xenmodel.hypercall import Call, run
 from xenmodel.machine import Machine, plain_machine
 from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp
 from xenmodel.memory.reservation import allocate, flush_free_frame
-from xenspec.vocabulary import DOMID_SELF, L4, Cpu, DomId, Mfn, VcpuId
+from xenspec.vocabulary import DOMID_SELF, L4, WRITABLE, Cpu, DomId, Mfn, VcpuId
 
 DOMAINS = (DomId(0), DomId(1))
 VCPUS_EACH = 2
 SPARE = 6
-"""Frames of a domain that its boot tables do not use."""
+"""Frames of a domain that are none of its boot tables."""
+WRITABLE_AT_START = 3
+"""Spare frames that the boot tables map writable; others are mapped read-only, the last one not at all."""
 FREE = 4
 """Frames that nobody owns at the start."""
 FIRST = 0x100
@@ -31,6 +34,8 @@ BOOT_FLAGS = PRESENT | RW | USER | ACCESSED | DIRTY
 READ_ONLY = PRESENT | USER | ACCESSED | DIRTY
 IO_FRAMES = (0xB8, 0xFEC00)
 """I/O frames that moves name: their rows exist from the start."""
+XENS = (Mfn(0x1B0), Mfn(0x1B1))
+"""A page of either domain that Xen itself writes to, as the shared information page."""
 BOOT_SLOT = 272
 """The L4 slot under which the boot tables map the domain's frames."""
 
@@ -44,6 +49,7 @@ class Estate:
     spare: tuple[Mfn, ...]
 
 
+@cache
 def estate(domain: DomId) -> Estate:
     """Return which frames a domain has at the start."""
     first = FIRST + STRIDE * domain
@@ -72,17 +78,17 @@ def _create(m: Machine, e: Estate) -> None:
     domain.exists = True
     domain.privileged = domain.io_rights = e.domain == 0
     domain.vcpus = VCPUS_EACH
-    domain.max_pages = len(e.tables) + SPARE + 2
+    domain.max_pages = len(e.tables) + SPARE + 3
     for f in (*e.tables, *e.spare):
-        while m.frames[f].cursor < m.cpu_count:
-            flush_free_frame(m, f)
-        allocate(m, f, e.domain)
+        _allocate(m, f, e.domain)
+    _create_xens(m, e.domain)
     l4, l3, l2, l1 = e.tables
     m.words[l4, BOOT_SLOT] = entry(l3, BOOT_FLAGS)
     m.words[l3, 0] = entry(l2, BOOT_FLAGS)
     m.words[l2, 0] = entry(l1, BOOT_FLAGS)
-    for slot, f in enumerate((*e.tables, *e.spare)):
-        m.words[l1, slot] = entry(f, READ_ONLY if slot < len(e.tables) else BOOT_FLAGS)
+    for slot, f in enumerate((*e.tables, *e.spare[:-1])):
+        writable = len(e.tables) <= slot < len(e.tables) + WRITABLE_AT_START
+        m.words[l1, slot] = entry(f, BOOT_FLAGS if writable else READ_ONLY)
     for number in range(VCPUS_EACH):
         m.vcpus[VcpuId((e.domain, number))].domain = e.domain
     x = Call(m, VcpuId((e.domain, 0)), e.domain)
@@ -93,3 +99,20 @@ def _create(m: Machine, e: Estate) -> None:
         made = run(initialise(x, VcpuId((e.domain, number)), NewContext(l4, Mfn(0), (), 0)))
         if made:
             raise AssertionError(made)
+
+
+def _create_xens(m: Machine, domain: DomId) -> None:
+    """Give a domain the page that Xen holds writable for it."""
+    f = XENS[domain]
+    _allocate(m, f, domain)
+    frame, held = m.frames[f], m.unattributed[f]
+    frame.special = frame.validated = True
+    frame.type, frame.type_count, frame.ref_count = WRITABLE, 1, 2
+    held.typed = held.general = 1
+
+
+def _allocate(m: Machine, f: Mfn, domain: DomId) -> None:
+    """Give a domain a free frame, which no CPU translates to any more."""
+    while m.frames[f].cursor < m.cpu_count:
+        flush_free_frame(m, f)
+    allocate(m, f, domain)

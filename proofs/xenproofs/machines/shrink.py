@@ -5,50 +5,15 @@ preemption, its numbers. Every candidate is played from the start on a fresh wor
 candidates, shown as it is used.
 """
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from xenproofs.judge.ghost import IllegalHolder
-from xenproofs.machines.moves import Move
-from xenproofs.machines.world import Deadlock, World
+from xenproofs.machines.breach import Breach, breach
+from xenproofs.machines.moves import Move, changed
 
-FIELDS = ("pause", "preempt", "d", "c", "b", "a")
+FIELDS = ("pause", "preempt", "vcpu", "d", "c", "b", "a")
 """What a move may do without, plainest last."""
-
-
-@dataclass(frozen=True, slots=True)
-class Breach:
-    """What went wrong: the invariant (or rule) and the text of its violation."""
-
-    name: str
-    text: str
-
-
-def breach(moves: Sequence[Move], *, every_step: bool = False) -> Breach | None:
-    """Play moves on a fresh world; return the first thing that goes wrong, if anything does."""
-    world = World.new(every_step=every_step)
-    try:
-        for move in moves:
-            world.play(move)
-            if world.violations:
-                break
-        else:
-            world.finish()
-    except IllegalHolder as found:
-        return Breach("illegal holder", str(found))
-    except Deadlock as found:
-        return Breach("deadlock", str(found))
-    if world.violations:
-        first = world.violations[0]
-        return Breach(first.name, str(first))
-    return None
-
-
-def with_number(move: Move, name: str, value: int) -> Move:
-    """Return the move with one of its numbers changed."""
-    numbers: dict[str, int] = {each: getattr(move, each) for each in FIELDS}
-    numbers[name] = value
-    return Move(move.kind, move.vcpu, **numbers)
 
 
 @dataclass(slots=True)
@@ -59,21 +24,33 @@ class Shrinker:
     target: str
     every_step: bool = False
     budget: int = 2000
+    """Candidates to play at most."""
+    seconds: float = 60
+    """How long to go on at most."""
     used: int = 0
     progress: Callable[[int, int], None] = field(default=lambda _used, _left: None)
     """Told the candidates used so far and the length of the story."""
+    shortest: Breach | None = field(default=None, init=False)
+    """The breach of the shortest story, once there is one."""
+    _deadline: float = field(default=0.0, init=False)
 
     def run(self) -> list[Move]:
         """Return the shortest story found within the budget."""
         before: list[Move] | None = None
-        while before != self.moves and self.used < self.budget:
+        self._deadline = time.monotonic() + self.seconds
+        while before != self.moves and not self.spent:
             before = list(self.moves)
             self._drop()
             self._simplify()
         return self.moves
 
+    @property
+    def spent(self) -> bool:
+        """Whether nothing of the budget is left."""
+        return self.used >= self.budget or time.monotonic() > self._deadline
+
     def _try(self, candidate: list[Move]) -> bool:
-        if self.used >= self.budget:
+        if self.spent:
             return False
         self.used += 1
         self.progress(self.used, len(self.moves))
@@ -81,6 +58,7 @@ class Shrinker:
         if found is None or found.name != self.target:
             return False
         self.moves = candidate
+        self.shortest = found
         return True
 
     def _drop(self) -> None:
@@ -103,6 +81,6 @@ class Shrinker:
         for smaller in (0, value // 2, value - 1):
             if not 0 <= smaller < value:
                 continue
-            changed = with_number(self.moves[index], name, smaller)
-            if self._try([*self.moves[:index], changed, *self.moves[index + 1 :]]):
+            simpler = changed(self.moves[index], name, smaller)
+            if self._try([*self.moves[:index], simpler, *self.moves[index + 1 :]]):
                 return

@@ -5,15 +5,18 @@ Where Xen would wait for another CPU, the others are advanced.
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from xenmodel.hardware.tlb import fill, invalidate, store_through, switch_vcpu
 from xenmodel.hypercall import SPIN, Call, Marker, Steps
+from xenmodel.memory.rows import IDLE
 from xenmodel.step import Refused
 from xenproofs.judge.ghost import IllegalHolder
 from xenproofs.judge.monitor import Monitor, Violation
-from xenproofs.machines.calls import address, steps_of
-from xenproofs.machines.moves import Move, frame_of, vcpu_of, word_of
+from xenproofs.judge.tracking import store_of
+from xenproofs.machines.calls import address, call_name, steps_of
+from xenproofs.machines.moves import BOOT_L1, Move, extra, frame_of, vcpu_of, word_of
 from xenproofs.machines.setup import DOMAINS, VCPUS_EACH, small_world
 from xenspec.vocabulary import PAGE_SIZE, SLOTS, Cpu, EntryId, Mfn, VcpuId
 
@@ -31,7 +34,7 @@ class Standing:
 
     call: Call
     steps: Steps[str]
-    kind: str
+    name: str
     preempt: int
     points: int = 0
 
@@ -80,7 +83,7 @@ class World:
             self._to_end(v)
         self._schedule(v)
         x = Call(self.monitor.machine, v, self.monitor.machine.vcpus[v].domain)
-        self.standing[v] = Standing(x, steps_of(x, move), move.kind, move.preempt)
+        self.standing[v] = Standing(x, steps_of(x, move), call_name(move), move.preempt)
         self.calls += 1
         if move.pause:
             self._advance(v, move.pause)
@@ -88,7 +91,7 @@ class World:
             self._to_end(v)
 
     def _schedule(self, v: VcpuId) -> None:
-        """Let a vCPU run on some CPU: Xen leaves no hypercall in the middle to run another vCPU there."""
+        """Let a vCPU run on some CPU: Xen leaves no hypercall in the middle to run another there."""
         m = self.monitor.machine
         running = [m.cpus[cpu].current for cpu in range(m.cpu_count)]
         if v in running:
@@ -133,17 +136,31 @@ class World:
                 shown = s.steps.send(answer)
         except StopIteration as end:
             del self.standing[v]
-            self.coverage[f"{s.kind} × {end.value}"] += 1
+            self.violations += self._left_in_flight(v)
+            self.coverage[f"{s.name} × {end.value}"] += 1
             return False
         self.steps += 1
         if self.monitor.steps:
             self.violations += self.monitor.after_step(shown)
         return shown is SPIN
 
-    def _hardware(self, act: "Steps[None] | object", move: Move) -> None:
+    def _left_in_flight(self, v: VcpuId) -> list[Violation]:
+        """Return what a vCPU still has in flight although its call has ended."""
+        flights = store_of(self.monitor.machine.flights)
+        return [
+            Violation(
+                "nothing_in_flight_between_calls",
+                k,
+                "A call that has ended holds no reference in flight.",
+                (6,),
+                (f"flight {k[1]} of vCPU {v}: {row.mode.name} of frame {row.frame:#x}",),
+            )
+            for k, row in flights.items()
+            if k[0] == v and row.mode != IDLE
+        ]
+
+    def _hardware(self, act: Callable[[Move], None], move: Move) -> None:
         """Make a move of the hardware; refused, it is no move."""
-        if not callable(act):
-            raise TypeError(act)
         self.calls += 1
         try:
             act(move)
@@ -177,7 +194,8 @@ class World:
 
     def _fill(self, cpu: Cpu, page: int, move: Move) -> None:
         m = self.monitor.machine
-        table: Mfn = frame_of(m.vcpus[m.cpus[cpu].current].domain, move.c)
+        boot_l1 = extra(move.d) % 4 > 0
+        table: Mfn = frame_of(m.vcpus[m.cpus[cpu].current].domain, BOOT_L1 if boot_l1 else move.c)
         leaf = EntryId((table, move.b))
         writable = m.entries[leaf].writable and move.d % 2 == 0
         fill(m, cpu, page, leaf, writable=writable, user=True)

@@ -1,0 +1,61 @@
+"""Episodes: a fixed number of random moves on a fresh world, each determined by a seed and its number.
+
+    found = play(Plan(seed=1), 17)      # the same moves and the same end, always
+
+An episode ends with its moves, or with the first thing that goes wrong; only then does it carry its moves.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from random import Random
+
+from xenproofs.machines.breach import Breach, until_breach
+from xenproofs.machines.faults import fault_named
+from xenproofs.machines.moves import SUBSYSTEMS, Move, draw, mood
+from xenproofs.machines.planting import planted
+from xenproofs.machines.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What all episodes of a campaign have in common."""
+
+    seed: int
+    subsystem: str = "memory"
+    every_step: bool = False
+    moves: int = 250
+    fault: str = ""
+    """The planted fault to look for, by its name; none: the model as it is."""
+
+
+@dataclass(slots=True)
+class Episode:
+    """What became of an episode."""
+
+    number: int
+    calls: int = 0
+    steps: int = 0
+    coverage: Counter[str] = field(default_factory=Counter[str])
+    breach: Breach | None = None
+    moves: tuple[Move, ...] = ()
+    """The moves that led to the breach; empty without one."""
+
+
+def moves_of(plan: Plan, number: int) -> list[Move]:
+    """Return the moves of an episode."""
+    rng = Random(f"{plan.seed}/{number}")  # noqa: S311 - repeatable, not secret
+    of_all = mood(rng, SUBSYSTEMS[plan.subsystem])
+    return [draw(rng, of_all) for _ in range(plan.moves)]
+
+
+def play(plan: Plan, number: int) -> Episode:
+    """Play an episode."""
+    moves = moves_of(plan, number)
+    world = World.new(every_step=plan.every_step)
+    episode = Episode(number)
+    with planted(fault_named(plan.fault)):
+        played, episode.breach = until_breach(world, moves)
+    if episode.breach is not None:
+        episode.moves = tuple(moves[:played])
+    episode.calls, episode.steps, episode.coverage = world.calls, world.steps, world.coverage
+    return episode

@@ -1,0 +1,326 @@
+"""Planted faults: what goes wrong in a hypervisor, one by one, and which invariant is to notice.
+
+Each is looked for by `xencheck fuzz --fault NAME`; tests/machines/test_faults.py runs some of them, the deep
+profile all. `UNSEEN` has those that no check of the executable can see, with the reason.
+"""
+
+from xenproofs.machines.planting import Edit, Fault
+
+CLAIM, LINKING, VALIDATION = "memory.claim", "memory.linking", "memory.validation"
+COUNTED = "type_count_is_the_number_of_typed_holders"
+REFERENCED = "ref_count_is_the_number_of_holders"
+LEFT = "nothing_in_flight_between_calls"
+CACHED = (
+    "cached_writable_targets_writable_or_is_to_be_flushed",
+    "cached_writable_out_of_use_is_stamped",
+    "cached_writable_translation_reaches_no_table",
+)
+
+LIST: tuple[Fault, ...] = (
+    Fault(
+        "owner_unchecked",
+        "get_page() takes a reference to whomever the frame belongs to.",
+        (
+            Edit(
+                f"{CLAIM}:take_ref",
+                'require("frame belongs to the named domain", frame.owner == owner, EINVAL)',
+                "pass",
+            ),
+        ),
+        ("gdt_page_is_of_the_descriptor_type", LEFT),
+    ),
+    Fault(
+        "authority_unchecked",
+        "An L1 entry may name any live frame, whomever it belongs to.",
+        (
+            Edit(
+                "memory.targets:take_leaf",
+                "if real != named and not _may_name(x, table_owner, named, real):",
+                "if real >= DOMID_IO:",
+            ),
+            Edit(f"{LINKING}:_require_authority", "(m.frames[target].owner == table.owner)", "True"),
+        ),
+        ("mapping_is_authorised", "writable_mapping_is_authorised"),
+        advisories=(248,),
+    ),
+    Fault(
+        "counted_after_validation",
+        "The first type reference is counted when the frame is validated, not when its type is claimed.",
+        (
+            Edit(
+                f"{CLAIM}:_claim_first",
+                "frame.type_count = 1",
+                "frame.type_count = 1 if (frame.type == want) & frame.validated else 0",
+            ),
+            Edit(
+                f"{CLAIM}:finish_flush",
+                "frame.validated = True",
+                "frame.validated, frame.type_count = True, 1",
+            ),
+            Edit(
+                f"{VALIDATION}:finish_validation",
+                "frame.validated = True",
+                "frame.validated, frame.type_count = True, frame.type_count + 1",
+            ),
+        ),
+        (COUNTED,),
+        advisories=(299, 401),
+    ),
+    Fault(
+        "write_permission_on_the_fast_path",
+        "An entry that still maps the same frame is stored at once, also where it becomes writable.",
+        (
+            Edit(f"{LINKING}:amend", "e.writable == m.pte.writable(word)", "True"),
+            Edit("abi.pte:same_but_for_fast_path", "~FAST_PATH", "~(FAST_PATH | RW)"),
+        ),
+        ("linked_entry_agrees_with_its_word",),
+        advisories=(182,),
+    ),
+    Fault(
+        "base_released_first",
+        "The old base pointer's references are dropped before the new table is taken.",
+        (
+            Edit(
+                "memory.roots:load_base",
+                "    yield from _take_top(x, kn, f)\n",
+                "    ko = flights(x.vcpu)[2]\n"
+                "    m.ghost.move(\n"
+                "        vcpu.base, holders.base(x.vcpu, KERNEL), holders.flight(ko),\n"
+                "        typed=True, general=True)\n"
+                "    m.flights[ko].frame, m.flights[ko].mode = vcpu.base, HELD\n"
+                "    yield from release_both(x, ko)\n"
+                "    yield from _take_top(x, kn, f)\n",
+            ),
+            Edit(
+                "memory.roots:swap_base",
+                "if before != NO_FRAME:",
+                "if before != NO_FRAME and which != KERNEL:",
+            ),
+        ),
+        ("kernel_base_is_a_top_level_table", COUNTED, REFERENCED),
+    ),
+    Fault(
+        "flush_forgotten",
+        "A frame changes its type, and no processor is flushed.",
+        (Edit(f"{CLAIM}:flush_next_cpu", "flush(m, cpu)", "pass"),),
+        CACHED,
+        advisories=(241,),
+    ),
+    Fault(
+        "stamp_taken_early",
+        "The time of a frame's last use is noted when the use begins, not when it ends.",
+        (
+            Edit(
+                f"{CLAIM}:drop_type",
+                "frame.stamp = ite(frame.type_count == 0, m.world[0].clock, frame.stamp)",
+                "pass",
+            ),
+            Edit(
+                f"{CLAIM}:_claim_first",
+                "frame.type_count = 1",
+                "frame.type_count, frame.stamp = 1, m.world[0].clock",
+            ),
+        ),
+        CACHED,
+        advisories=(241,),
+    ),
+    Fault(
+        "descriptor_unchecked",
+        "A page of descriptors is accepted as it is.",
+        (
+            Edit(
+                f"{LINKING}:accept_descriptor",
+                'require("the descriptor is acceptable", m.descriptors.accepted(word), EINVAL)',
+                "pass",
+            ),
+        ),
+        ("harmful_word_is_in_no_descriptor_page", "unstored_descriptor_is_in_no_descriptor_page"),
+    ),
+    Fault(
+        "freed_while_mapped",
+        "A frame that is given up becomes free although it is still mapped.",
+        (
+            Edit(
+                f"{CLAIM}:release_general",
+                "if frame.ref_count == 0:",
+                "if (frame.ref_count == 0) | Not(frame.allocated):",
+            ),
+        ),
+        ("mapped_frame_has_an_owner", "mapping_is_authorised", "writable_entry_targets_writable_frame"),
+        advisories=(252,),
+    ),
+    Fault(
+        "refusal_leaves_a_store",
+        "An entry is stored before its target is taken, and stays where the target is refused.",
+        (
+            Edit(
+                "memory.updates:_modify_present",
+                "    stored = yield from take_leaf(",
+                "    m.words[t, slot] = stored\n    stored = yield from take_leaf(",
+            ),
+        ),
+        ("linked_entry_agrees_with_its_word", "present_slot_below_next_slot_is_linked"),
+    ),
+    Fault(
+        "write_undeclared",
+        "The end of a flush lowers the stamp of its frame, which it does not declare.",
+        (Edit(f"{CLAIM}:finish_flush", "frame.flushing = False", "frame.flushing, frame.stamp = False, -1"),),
+        ("declared_writes",),
+        every_step=True,
+    ),
+    Fault(
+        "partial_without_reference",
+        "A table whose promotion is interrupted does not keep a general reference.",
+        (Edit(f"{VALIDATION}:suspend", "frame.ref_count = frame.ref_count + 1", "pass"),),
+        (REFERENCED,),
+        advisories=(299,),
+    ),
+    Fault(
+        "linear_unrestricted",
+        "A table that links its own level may itself be linked from its own level.",
+        (Edit(f"{LINKING}:_require_linear", "(linked.linear <= 0)", "True"),),
+        ("linear_counter_tells_own_entries_from_uses",),
+        advisories=(240,),
+    ),
+    Fault(
+        "xens_slots_given_away",
+        "Any slot of a top-level table may be updated.",
+        (Edit(f"{LINKING}:is_guest_slot", "frame.type != m.pte.xen_level", "True"),),
+        ("no_entry_is_linked_in_xens_slots", "xens_slots_hold_what_xen_wrote"),
+    ),
+    Fault(
+        "scrub_forgotten",
+        "A frame is handed out as its last owner left it.",
+        (Edit("memory.reservation:allocate", "if frame.dirty:", "if False:"),),
+        ("unscrubbed_frame_is_free",),
+        advisories=(100,),
+    ),
+    Fault(
+        "failure_keeps_its_count",
+        "A failed promotion keeps the type reference that it had taken.",
+        (Edit(f"{VALIDATION}:fail_validation", "frame.type_count = 0", "pass"),),
+        (COUNTED, "frame_without_a_type_is_not_in_use"),
+        advisories=(58,),
+    ),
+    Fault(
+        "switch_without_flush",
+        "A processor goes from one domain to another and keeps what it has cached.",
+        (Edit("hardware.tlb:switch_vcpu", "flush(m, cpu)", "pass"),),
+        ("cached_domain_is_dirty",),
+    ),
+)
+
+INTERLEAVED: tuple[Fault, ...] = (
+    Fault(
+        "validated_by_two",
+        "A frame that is being validated may be taken by another, as if it were validated already.",
+        (
+            Edit(
+                f"{CLAIM}:claim",
+                'require("frame is not being validated", frame.validated | frame.partial, EAGAIN)',
+                "pass",
+            ),
+            Edit(f"{CLAIM}:claim", "if frame.validated:", "if frame.validated | Not(frame.partial):"),
+        ),
+        ("unvalidated_frame_has_one_holder", "frame_at_work_has_one_holder"),
+        advisories=(299, 401),
+        interleaved=True,
+    ),
+    Fault(
+        "type_compared_early",
+        "A frame's type is compared first, and the reference counted later, in a second atomic operation.",
+        (
+            Edit(
+                f"{CLAIM}:claim",
+                'require("frame is of the type", (frame.type == want) & Not(frame.top_l2), EINVAL)',
+                "pass",
+            ),
+            Edit(
+                "memory.promotion:take_type",
+                "    while True:\n",
+                "    if frame.type_count and frame.type != want:\n"
+                '        raise Refused("frame is of the type", EAGAIN)\n'
+                "    yield note\n"
+                "    while True:\n",
+            ),
+        ),
+        ("writable_entry_targets_writable_frame", "table_entry_links_the_level_below", "crash"),
+        interleaved=True,
+    ),
+    Fault(
+        "flushed_before_claim",
+        "The processors are flushed first and the type is claimed later: others may fill them in between.",
+        (
+            Edit(
+                "memory.promotion:take_type",
+                "    while True:\n",
+                "    if frame.type_count == 0 and frame.type != want:\n"
+                "        for cpu in range(m.cpu_count):\n"
+                "            m.cpus[cpu].epoch = m.cpus[cpu].epoch + 1\n"
+                "            m.world[0].clock = m.world[0].clock + 1\n"
+                "            m.cpus[cpu].flushed_at = m.world[0].clock\n"
+                "            yield flush_next_cpu\n"
+                "    while True:\n",
+            ),
+            Edit(f"{CLAIM}:flush_next_cpu", "flush(m, cpu)", "pass"),
+        ),
+        CACHED,
+        advisories=(401,),
+        interleaved=True,
+    ),
+    Fault(
+        "unlocked_update",
+        "Two vCPUs may update one table at the same time.",
+        (
+            Edit(f"{CLAIM}:lock_page", "Not(frame.locked)", "True"),
+            Edit(f"{CLAIM}:unlock_page", 'require("the frame is locked", frame.locked, EAGAIN)', "pass"),
+        ),
+        (LEFT, COUNTED, REFERENCED),
+        interleaved=True,
+    ),
+    Fault(
+        "demoted_while_locked",
+        "The last other reference of a table may go while somebody updates it.",
+        (
+            Edit(
+                "memory.demotion:put_type",
+                "while frame.locked and frame.type_count == LOCK_AND_ONE:",
+                "while False:",
+            ),
+            Edit(
+                f"{CLAIM}:drop_type",
+                "Not(frame.locked) | (frame.type_count > LOCK_AND_ONE)",
+                "True",
+            ),
+        ),
+        (LEFT, COUNTED),
+        interleaved=True,
+    ),
+)
+
+UNSEEN: dict[str, tuple[Fault, str]] = {
+    "large_page_accepted": (
+        Fault(
+            "large_page_accepted",
+            "An L2 entry may have the flag that makes it map 2 MiB at once.",
+            (Edit("abi.pte:table_flags_refused", "word & TABLE_DISALLOWED != 0", "False"),),
+            (),
+            advisories=(148,),
+        ),
+        "no invariant speaks of this flag, and the walk knows no large pages; the oracle's cases see it",
+    ),
+}
+
+FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*LIST, *INTERLEAVED)}
+"""Every fault that is to be found."""
+
+
+def fault_named(name: str) -> Fault | None:
+    """Return a fault by its name, also one that is not to be seen; none for no name.
+
+    Raises:
+        KeyError: there is no such fault.
+    """
+    if not name:
+        return None
+    return FAULTS[name] if name in FAULTS else UNSEEN[name][0]

@@ -1,0 +1,202 @@
+"""The fuzz engine: episodes of random moves, in one process or several, until time is up or something breaks.
+
+    report = Campaign(Plan(seed=1), seconds=60, jobs=2, tell=print).run()
+
+Listeners are told how far it is, what was found (at once, as long as it is), and how the shrinking goes. The
+first breach ends the search. The same seed and number of episodes give the same report, but for times; with a
+limit of time, or several processes that find different breaches, what is found first is what is reported.
+"""
+
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from dataclasses import dataclass, field
+
+from xenproofs.machines.episode import Episode, Plan, play
+from xenproofs.machines.faults import fault_named
+from xenproofs.machines.outcomes import unreached
+from xenproofs.machines.planting import planted
+from xenproofs.machines.shrink import Shrinker
+from xenproofs.machines.story import Story
+
+SCHEMA_VERSION = 1
+AHEAD = 2
+"""Episodes given out beforehand, to each process."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """How far a campaign has come."""
+
+    episodes: int
+    calls: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A breach, as long as it was found."""
+
+    story: Story
+
+
+@dataclass(frozen=True, slots=True)
+class Shrinking:
+    """How far the shrinking of a story has come."""
+
+    used: int
+    budget: int
+    moves: int
+
+
+Notice = Running | Found | Shrinking
+
+
+@dataclass(slots=True)
+class FuzzReport:
+    """What a campaign has done and found."""
+
+    plan: Plan
+    seconds: float = 0.0
+    episodes: int = 0
+    calls: int = 0
+    steps: int = 0
+    coverage: Counter[str] = field(default_factory=Counter[str])
+    stories: list[Story] = field(default_factory=list[Story])
+
+    def add(self, episode: Episode) -> None:
+        """Count an episode."""
+        self.episodes += 1
+        self.calls += episode.calls
+        self.steps += episode.steps
+        self.coverage += episode.coverage
+
+    @property
+    def unreached(self) -> list[str]:
+        """Outcomes that real Xen was seen to answer, and no call ended with."""
+        return unreached(self.coverage)
+
+    @property
+    def calls_per_second(self) -> float:
+        """Calls a second, all processes together, every check included."""
+        return self.calls / self.seconds if self.seconds else 0.0
+
+    def as_data(self) -> dict[str, object]:
+        """Return the report as JSON data."""
+        return {
+            "schema_version": SCHEMA_VERSION,
+            "seed": self.plan.seed,
+            "steps": self.steps,
+            "calls": self.calls,
+            "calls_per_s": round(self.calls_per_second, 1),
+            "seconds": round(self.seconds, 3),
+            "coverage": dict(sorted(self.coverage.items())),
+            "unreached": self.unreached,
+            "violations": [
+                {"invariant": s.breach.name, "story_calls": len(s.moves), "trace": s.trace}
+                for s in self.stories
+            ],
+        }
+
+
+def _quiet(_notice: Notice) -> None:
+    """Tell nobody."""
+
+
+@dataclass(slots=True)
+class Campaign:
+    """A search with a plan, a limit of time, and perhaps one of episodes."""
+
+    plan: Plan
+    seconds: float
+    jobs: int = 1
+    episodes: int | None = None
+    shrink_candidates: int = 3000
+    shrink_seconds: float = 60
+    tell: Callable[[Notice], None] = _quiet
+
+    def run(self) -> FuzzReport:
+        """Search, and shrink what is found."""
+        report = FuzzReport(self.plan)
+        begun = time.monotonic()
+        broken: Episode | None = None
+        for episode in self._alone(begun) if self.jobs == 1 else self._together(begun):
+            report.add(episode)
+            report.seconds = time.monotonic() - begun
+            self.tell(Running(report.episodes, report.calls, report.seconds))
+            if episode.breach is not None:
+                broken = episode
+                break
+        if broken is not None:
+            report.stories.append(self.shrunk(broken))
+        return report
+
+    def _numbers(self, begun: float) -> Iterator[int]:
+        """Give the numbers of episodes until time is up."""
+        number = 0
+        while time.monotonic() - begun < self.seconds and (self.episodes is None or number < self.episodes):
+            yield number
+            number += 1
+
+    def _alone(self, begun: float) -> Iterator[Episode]:
+        for number in self._numbers(begun):
+            yield play(self.plan, number)
+
+    def _together(self, begun: float) -> Iterator[Episode]:
+        """Play episodes in several processes; give them as they end."""
+        numbers = self._numbers(begun)
+        with ProcessPoolExecutor(self.jobs, initializer=_worker) as workers:
+            pending: set[Future[Episode]] = set()
+            try:
+                while True:
+                    for number in numbers:
+                        pending.add(workers.submit(play, self.plan, number))
+                        if len(pending) >= self.jobs * AHEAD:
+                            break
+                    if not pending:
+                        return
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    yield from (one.result() for one in done)
+            finally:
+                workers.shutdown(wait=False, cancel_futures=True)
+
+    def shrunk(self, episode: Episode) -> Story:
+        """Tell what was found, then make it short."""
+        breach = episode.breach
+        if breach is None:
+            raise ValueError(episode.number)
+        story = Story(
+            breach,
+            episode.moves,
+            episode.number,
+            len(episode.moves),
+            every_step=self.plan.every_step,
+            fault=self.plan.fault,
+        )
+        self.tell(Found(story))
+        shrinker = Shrinker(
+            list(episode.moves),
+            breach.name,
+            every_step=self.plan.every_step,
+            budget=self.shrink_candidates,
+            seconds=self.shrink_seconds,
+            progress=lambda used, left: self.tell(Shrinking(used, self.shrink_candidates, left)),
+        )
+        with planted(fault_named(self.plan.fault)):
+            moves = shrinker.run()
+        return Story(
+            shrinker.shortest or breach,
+            tuple(moves),
+            episode.number,
+            len(episode.moves),
+            shrinker.used,
+            every_step=self.plan.every_step,
+            fault=self.plan.fault,
+        )
+
+
+def _worker() -> None:
+    """Leave an interrupt to the parent."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
