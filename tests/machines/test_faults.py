@@ -1,0 +1,72 @@
+"""Faults planted in the model: each edit fits the model's text, and the fuzz engine finds what it breaks.
+
+A few are looked for each time; the deep profile looks for all of them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+import pytest
+
+from xenproofs.judge.monitor import STEP_INVARIANTS
+from xenproofs.machines.breach import CRASH, DEADLOCK, ILLEGAL_HOLDER, breach
+from xenproofs.machines.episode import Plan
+from xenproofs.machines.faults import FAULTS, LEFT, UNSEEN
+from xenproofs.machines.fuzz import Campaign
+from xenproofs.machines.moves import parse
+from xenproofs.machines.planting import Edit, Fault, Outdated, function_of, planted
+
+DEEP = os.environ.get("XENCHECK_PROFILE") == "deep"
+QUICK = (
+    "write_permission_on_the_fast_path",
+    "base_released_first",
+    "freed_while_mapped",
+    "refusal_leaves_a_store",
+    "write_undeclared",
+    "partial_without_reference",
+    "switch_without_flush",
+)
+NAMED = {i.name for i in STEP_INVARIANTS} | {CRASH, DEADLOCK, ILLEGAL_HOLDER, LEFT, "declared_writes"}
+ALL = {**FAULTS, **{name: fault for name, (fault, _) in UNSEEN.items()}}
+
+
+@pytest.mark.parametrize("fault", ALL.values(), ids=ALL)
+def test_a_fault_is_planted_and_taken_out_again(fault: Fault) -> None:
+    before = [function_of(edit.function).__code__ for edit in fault.edits]
+    with planted(fault):
+        during = [function_of(edit.function).__code__ for edit in fault.edits]
+        assert all(new is not old for new, old in zip(during, before, strict=True))
+    after = [function_of(edit.function).__code__ for edit in fault.edits]
+    assert all(new is old for new, old in zip(after, before, strict=True))
+    assert set(fault.breaks) <= NAMED
+
+
+@pytest.mark.parametrize("name", FAULTS if DEEP else QUICK)
+def test_the_fuzz_engine_finds_it_and_tells_a_short_story(name: str) -> None:
+    fault = FAULTS[name]
+    plan = Plan(seed=1, fault=name, every_step=fault.every_step)
+    campaign = Campaign(plan, seconds=1800 if DEEP else 60, shrink_seconds=60 if DEEP else 20)
+    (story,) = campaign.run().stories
+    assert story.breach.name in fault.breaks
+    assert len(story.moves) <= 12
+    lines = [parse(line) for line in story.trace]
+    with planted(fault):
+        assert breach(lines, every_step=fault.every_step) is not None
+    assert breach(lines, every_step=fault.every_step) is None
+
+
+def test_an_edit_that_no_longer_fits_is_refused() -> None:
+    fault = FAULTS["flush_forgotten"]
+    (edit,) = fault.edits
+    for wrong in (
+        dataclasses.replace(edit, before="no such text"),
+        dataclasses.replace(edit, function="memory.claim:no_such_step"),
+        Edit(edit.function, edit.before, "no_such_name()"),
+    ):
+        with (
+            pytest.raises(Outdated),
+            planted(dataclasses.replace(fault, edits=(wrong,))),
+        ):
+            pass
