@@ -44,8 +44,8 @@ def _told(world: World, v: VcpuId, act: calls.EventCall | str) -> object:
     """Do one thing; return what shows of it: the answer, or which ports were handled."""
     m = world.m
     if isinstance(act, calls.Close):
-        for number in range(2):  # by the FIFO ABI a port is not handed out while its word is still on a queue
-            world.handle(VcpuId((v[0], number)))
+        for own in range(2):  # by the FIFO ABI a port is not handed out while its word is still on a queue
+            world.handle(VcpuId((v[0], own)))
     if not isinstance(act, str):
         return world.ask(v, act)
     kind, _, number = act.partition(" ")

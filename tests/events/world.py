@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.events import guest
 from xenmodel.events.calls import event_channel_op
+from xenmodel.events.handling import handle
 from xenmodel.events.representation import REPRESENTATION
 from xenmodel.events.setup import ExpandArray, InitControl
 from xenmodel.hypercall import SPIN, Call, run
@@ -108,17 +109,7 @@ class World:
 
     def handle(self, v: VcpuId) -> list[int]:
         """Handle all events of a vCPU by the protocol; return the ports that were handled."""
-        guest.clear_upcall(self.m, v)
-        handled: list[int] = []
-        for _ in range(10_000):
-            moves = [move for move in handler_moves(self.m, v) if move.name != "clear_upcall"]
-            if not moves:
-                return handled
-            port = moves[0].handles
-            moves[0].take()
-            if port is not None:
-                handled.append(port)
-        raise AssertionError("the handler does not come to an end")
+        return run(handle(self.m, v))
 
     def check(self) -> None:
         """Evaluate every invariant at every key; raise BrokenError at the first that does not hold."""

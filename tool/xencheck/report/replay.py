@@ -26,6 +26,7 @@ def as_json(report: ReplayReport, explanation: Sequence[str] = ()) -> dict[str, 
         "diverged": [_difference(one) for one in report.diverged.first],
         "subcalls": {**_tally(report.subcalls), "not_modelled": _counts(report.subcalls_not_modelled)},
         "trapped_writes": _tally(report.trapped),
+        "events_told": _tally(report.told),
         "events": {
             **_tally(report.events),
             "diverged_total": report.event_differences.total,
@@ -111,6 +112,7 @@ def _lines(report: ReplayReport, explanation: Sequence[str]) -> Iterator[str]:
     yield f"  in multicalls   {_of(report.subcalls)}"
     yield f"  trapped writes  {_of(report.trapped)}"
     yield f"  type events     {_of(report.events)}"
+    yield f"  events told     {_of(report.told)}"
     yield f"  continuations   {report.tails:,}"
     yield f"  not modelled    {_total(report.not_modelled)}"
     yield f"  assumed         {_total(report.assumed)}"

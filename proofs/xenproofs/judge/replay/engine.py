@@ -12,7 +12,7 @@ from xenmodel.domains.modes import come_back
 from xenmodel.hypercall import SPIN, Call, Continuation, Marker, Steps, T
 from xenmodel.machine import Machine
 from xenproofs.judge import trace
-from xenproofs.judge.replay import others, translate, trapped
+from xenproofs.judge.replay import others, ports, translate, trapped
 from xenproofs.judge.replay.ahead import Ahead
 from xenproofs.judge.replay.answers import (
     UNANSWERED,
@@ -30,7 +30,7 @@ from xenproofs.judge.replay.position import Position
 from xenproofs.judge.replay.preemption import Had, Preemption, inner_done, stopped_in, unpins
 from xenproofs.judge.replay.report import Difference, ReplayReport
 from xenproofs.judge.replay.stores import GuestStores
-from xenproofs.judge.trace import Hypercall, Line, TrappedWrite
+from xenproofs.judge.trace import Hypercall, Line, Pending, PortPending, TrappedWrite
 from xenspec.vocabulary import DomId, PageType, VcpuId
 
 STORY = 4
@@ -100,6 +100,8 @@ class Replay:
         elif isinstance(line, TrappedWrite):
             trapped.play(self, line)
             self.recent.append(line)
+        elif isinstance(line, Pending):
+            ports.judge_pending(self, line, line)
 
     def call_of(self, vcpu: VcpuId) -> Call:
         """Return the call that a vCPU begins to make."""
@@ -141,6 +143,9 @@ class Replay:
             self.report.assumed["contents of a frame that Xen validates"] += self.stores.learnt
             self.stores.learnt = 0
         judge_events(self.report, line, x.events, self.file)
+        for event in line.events:
+            if isinstance(event, PortPending):
+                ports.judge_pending(self, line, event)
 
     def _at_entry(self, line: Hypercall) -> str:
         """Judge what is known before the call: the base pointer. Return what is wrong, else nothing."""

@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING
 
 from xenmodel.domains import telling, timers, vcpu_op
-from xenmodel.events.frames import hold_eoi_frame, hold_event_frame
+from xenmodel.events.frames import hold_eoi_frame
 from xenmodel.hypercall import Call
 from xenmodel.memory.memory_op import Exchange, exchange
 from xenmodel.memory.rows import Place
 from xenproofs.judge import trace
+from xenproofs.judge.replay import ports
 from xenproofs.judge.replay.answers import Answer, Judged, recorded
 from xenproofs.judge.trace import Hypercall
 from xenspec.vocabulary import DOMID_INVALID, PAGE_SIZE, Errno, Mfn, VcpuId
@@ -15,8 +16,6 @@ from xenspec.vocabulary import DOMID_INVALID, PAGE_SIZE, Errno, Mfn, VcpuId
 if TYPE_CHECKING:
     from xenproofs.judge.replay.engine import Replay
 
-ARRAY_PAGES = 4096
-"""Event-array pages are numbered from here among a domain's event frames; control blocks by vCPU below."""
 VERSION_COMMAND, FEATURES_COMMAND = 0, 6
 """XENVER_version, XENVER_get_features."""
 WRITE_COMMAND = 0
@@ -47,17 +46,15 @@ def answer(replay: "Replay", x: Call, line: Hypercall) -> Judged | None:
         code = _vcpu(replay, x, line, args)
     elif isinstance(args, trace.MaximumReservation):
         code = x.m.domains[x.domain].max_pages
+    elif (judged := ports.answer(replay, x, line)) is not None:
+        return judged
     else:
         code = _held_frame(replay, x, args)
     return None if code is None else Judged(recorded(line), Answer(code))
 
 
 def _held_frame(replay: "Replay", x: Call, args: trace.Args) -> int | None:
-    """Answer the calls by which Xen comes to hold a frame for events or interrupts."""
-    if isinstance(args, trace.InitControl):
-        return replay.drive(hold_event_frame(x, args.control_gfn, args.vcpu))
-    if isinstance(args, trace.ExpandArray):
-        return replay.drive(hold_event_frame(x, args.array_gfn, _next_array(x)))
+    """Answer the calls by which Xen holds a frame for interrupts, and those by which nothing changes."""
     if isinstance(args, trace.PhysdevOp) and args.eoi_gmfn is not None:
         return replay.drive(hold_eoi_frame(x, args.eoi_gmfn))
     known = isinstance(args, trace.MachphysMapping) or (
@@ -84,14 +81,6 @@ def _version(x: Call, line: Hypercall, args: trace.OtherArgs) -> Judged | None:
     told, has = args.fields.get("submap"), telling.features(x.m.domains[x.domain])
     why = "" if told == has else f"Xen told of the features {told}, the model has {has}"
     return Judged(recorded(line), Answer(0), why)
-
-
-def _next_array(x: Call) -> int:
-    """Return the first event-array page that is not set."""
-    index = ARRAY_PAGES
-    while x.m.event_frames[x.domain, index].frame >= 0:
-        index += 1
-    return index
 
 
 def _vcpu(replay: "Replay", x: Call, line: Hypercall, args: trace.VcpuCall) -> int | None:

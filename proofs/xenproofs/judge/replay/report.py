@@ -139,6 +139,8 @@ class ReplayReport:
     trapped: Tally = field(default_factory=Tally)
     diverged: Differences = field(default_factory=Differences)
     events: Tally = field(default_factory=Tally)
+    told: Tally = field(default_factory=Tally)
+    """Ports that became pending: which vCPU is told, and how. Their differences are in `diverged`."""
     event_differences: Differences = field(default_factory=Differences)
     assumed: Counter[str] = field(default_factory=Counter[str])
     not_modelled: Counter[str] = field(default_factory=Counter[str])
