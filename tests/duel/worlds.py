@@ -45,7 +45,7 @@ def question(seed: int, index: int, families: tuple[str, ...] = tuple(FAMILIES))
     return Question(case.name, "dom0", case.pages, case.foreign, read_ops(case.ops))
 
 
-questions = st.builds(question, st.integers(0, 2**32), st.integers(0, 8))
+questions = st.builds(question, st.integers(0, 2**32), st.integers(0, len(FAMILIES) - 1))
 """Questions of every family."""
 
 

@@ -7,14 +7,22 @@ foreign frames; and one that mixes everything.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 
 from xenmodel.abi.pte import ACCESSED, DIRTY, GLOBAL, GUEST_KERNEL, NX, PAT, PCD, PRESENT, PWT, RW, USER
+from xenproofs.duel.descriptors import descriptors, segments
 from xenproofs.duel.ops import (
+    FEW,
+    HALF,
+    KERNEL_SLOT,
     LINK,
+    MOST,
+    RARE,
     RO_FLAGS,
     RW_FLAGS,
+    SOME,
+    Case,
     Op,
     Value,
     address,
@@ -27,33 +35,14 @@ from xenproofs.duel.ops import (
     write,
 )
 
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A case: how many fresh pages and foreign frames it has, and its operations."""
-
-    ops: list[Op]
-    pages: int
-    foreign: int = 0
-    name: str = ""
-
-    def as_data(self) -> dict[str, Value]:
-        """Return the case in the oracle's format."""
-        return {"id": self.name, "np": self.pages, "nf": self.foreign, "ops": self.ops}
-
-
 SELF, IO = 0x7FF0, 0x7FF1
 TABLES = ("p0", "p1", "p2", "p3")
 """The tables of a guest-built address space, level 4 first."""
 DATA = ("p4", "p5")
-KERNEL_SLOT = 511
-"""The L4 slot of the harness's own kernel: a table without it cannot be loaded."""
 M2P_STRICT = 32
 STRICT_OFF: Op = {"op": "vm_assist", "cmd": 1, "type": M2P_STRICT}
 """The harness does not reset this assist between cases."""
 STRICT_ON: Op = {"op": "vm_assist", "cmd": 0, "type": M2P_STRICT}
-MOST, HALF, SOME, FEW, RARE = 0.75, 0.5, 0.3, 0.12, 0.01
-"""Probabilities."""
 
 
 def leaf_flags(rng: Random) -> int:
@@ -213,47 +202,23 @@ def io_space(rng: Random) -> Case:
     return Case(ops, 2)
 
 
-def descriptor(rng: Random) -> int:
-    """Return a descriptor: mostly code, data or a gate, sometimes anything."""
-    if rng.random() < SOME:
-        return rng.getrandbits(64)
-    word = rng.getrandbits(16) | rng.getrandbits(16) << 16
-    upper = rng.choice(
-        (0x00CFF300, 0x00CFFB00, 0x0000F200, 0x00CF9300, 0x00008C00, 0x0000EC00, 0x00008200, 0x0000E000)
-    )
-    upper ^= rng.choice((0, 0, 0, 1 << 15, 1 << 8, 1 << 9, 1 << 10, 1 << 11, 1 << 13, 0x60, 1 << 21, 1 << 22))
-    return upper << 32 | word
-
-
-def descriptors(rng: Random) -> Case:
-    """Fill descriptor pages, use them as GDT and LDT, load selectors, look at the accessed bits."""
-    ops: list[Op] = []
-    for page in ("p0", "p1"):
-        slots = rng.sample(range(8), rng.randint(1, 4))
-        ops += [write(at(page, slot), descriptor(rng)) for slot in slots]
-        ops.append(map_own(page))
-    entries = rng.choice((1, 8, 8, 512, 513, 600))
-    moves: list[Callable[[], Op]] = [
-        lambda: {
-            "op": "set_gdt",
-            "frames": [rng.choice(("p0", "p1"))],
-            "entries": rng.choice((1, 4, 8, 512)),
-        },
-        lambda: extended(["set_ldt", rng.choice(("p0", "p1")), entries]),
-        lambda: {"op": "load_seg", "sel": rng.randrange(9) * 8 + rng.choice((3, 7, 7, 0, 4))},
-        lambda: {"op": "load_seg", "sel": rng.randrange(9) * 8 + 7},
-        lambda: {
-            "op": "update_descriptor",
-            "page": rng.choice(("p0", "p1")),
-            "off": rng.randrange(8) * 8 + rng.choice((0, 0, 0, 4)),
-            "desc": descriptor(rng),
-        },
-        lambda: read(at(rng.choice(("p0", "p1")), rng.randrange(8))),
-        lambda: map_own(rng.choice(("p0", "p1")), rng.choice((RO_FLAGS, RW_FLAGS))),
-    ]
-    ops += [rng.choice(moves)() for _ in range(rng.randint(5, 12))]
-    ops += [read(at("p0", slot)) for slot in range(3)]
-    return Case(ops, 2)
+def table_stores(rng: Random) -> Case:
+    """Store to the entries of a level-1 table in use, aligned or not, when its targets have been given up."""
+    assist: Op = {"op": "vm_assist", "cmd": rng.choice((0, 1)), "type": 2}
+    entries = [("p0", slot, "n", entry(rng.choice(("p1", "p2")), leaf_flags(rng))) for slot in range(3)]
+    ops = [assist, update(*entries), map_own("p0"), extended(["pin_l1", "p0"])]
+    for _ in range(rng.randint(3, 8)):
+        page, slot = rng.choice(("p1", "p2", "p3")), rng.randrange(3)
+        given_up: Op = {"op": "memory_op", "cmd": "decrease", "extents": [rng.choice(("p1", "p2"))]}
+        moves: list[Op] = [
+            write(f"p0+{slot * 8 + rng.choice((0, 0, 0, 4, 1))}", entry(page, leaf_flags(rng))),
+            write(at("p0", slot), entry(page, leaf_flags(rng))),
+            update(("p0", slot, rng.choice(("n", "ad")), entry(page, leaf_flags(rng)))),
+            given_up if rng.random() < SOME else map_own(page, rng.choice((RO_FLAGS, RW_FLAGS))),
+            read(at("p0", slot)),
+        ]
+        ops.append(rng.choice(moves))
+    return Case([*ops, *(read(at("p0", slot)) for slot in range(3))], 4)
 
 
 def raw_writes(rng: Random) -> Case:
@@ -336,6 +301,8 @@ FAMILIES: Mapping[str, Callable[[Random], Case]] = {
     "exchanges": exchanges,
     "io_space": io_space,
     "descriptors": descriptors,
+    "segments": segments,
+    "table_stores": table_stores,
     "raw_writes": raw_writes,
     "linear": linear,
     "foreign": foreign,

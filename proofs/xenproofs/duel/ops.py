@@ -3,6 +3,7 @@
 Frames are named (`p0`.., `f0`.., `bootl3`, …) or numbers; an entry is a number or [frame, flags].
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
 from xenmodel.abi.pte import ACCESSED, DIRTY, PRESENT, RW, USER
@@ -18,8 +19,26 @@ Op: TypeAlias = dict[str, "Value"]
 RO_FLAGS = PRESENT | ACCESSED | DIRTY
 """Flags of the harness's own mapping of a page, made read-only."""
 RW_FLAGS = RO_FLAGS | RW
+KERNEL_SLOT = 511
+"""The L4 slot of the harness's own kernel: a table without it cannot be loaded."""
+MOST, HALF, SOME, FEW, RARE = 0.75, 0.5, 0.3, 0.12, 0.01
+"""Probabilities."""
 LINK = PRESENT | RW | USER
 """Flags of an ordinary link to a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case: how many fresh pages and foreign frames it has, and its operations."""
+
+    ops: list[Op]
+    pages: int
+    foreign: int = 0
+    name: str = ""
+
+    def as_data(self) -> dict[str, Value]:
+        """Return the case in the oracle's format."""
+        return {"id": self.name, "np": self.pages, "nf": self.foreign, "ops": self.ops}
 
 
 def entry(frame: Frame, flags: int) -> Pte:
