@@ -80,7 +80,7 @@ def _summary(run: ProofRun) -> list[str]:
     solvers = ", ".join(f"{n} {int(v['proved'])} in {v['seconds']:.1f} s" for n, v in _by_solver(run).items())
     return [
         (
-            f"{data['obligations']} obligations of {data['steps']} steps and {data['invariants']} invariants: "
+            f"{data['obligations']} obligations of {data['steps']} steps, {data['invariants']} invariants: "
             f"{data['proved']} proved, {data['violated']} violated, {data['not_inductive']} not inductive, "
             f"{data['undecided']} undecided, {data['vacuous']} vacuous"
         ),
