@@ -6,7 +6,7 @@ operators (`&`, `|`, `==`, `<`, …), `negated()` for negation and `choose(a, b)
 - negation is `Not(x)`, never `~x` (`~True == -2` is truthy), never `not x` on what may be symbolic;
 - an implication is `implies(p, lambda: q)`: concretely `q` is not even evaluated where `p` is false, so that
   an invariant depends only on the cells that matter (so a table whose type flips does not wake its entries);
-- a lazy alternative is `either(p, lambda: q)`, where `p | q` reads both;
+- a lazy alternative is `either(p, lambda: q)`, where `p | q` reads both; likewise `both(p, lambda: q)`;
 - a conditional value is `ite(c, a, b)`, which does not fork a proof's path as `if` does.
 
 `implies`, `Not` and `conj` refuse plain integers: a count used as a truth value is a mistake.
@@ -125,6 +125,17 @@ def implies(premise: bool, consequent: Callable[[], bool]) -> bool:
     if isinstance(premise, SymbolicBool):
         return premise.implies(consequent())
     raise NotABoolError(premise)
+
+
+def both(first: bool, second: Callable[[], bool]) -> bool:
+    """Return first ∧ second(); concretely the second is read only where the first holds."""
+    if first is True:
+        return _truth(second())
+    if first is False:
+        return False
+    if isinstance(first, SymbolicBool):
+        return first & second()
+    raise NotABoolError(first)
 
 
 def either(first: bool, second: Callable[[], bool]) -> bool:

@@ -14,7 +14,7 @@ from xenmodel.domains.rows import DirtyCpu, Globals, PhysicalCpu
 from xenmodel.hardware.rows import TlbEntry
 from xenmodel.views import DomainView, FrameView, VcpuView
 from xenspec.invariant import Kind, Registry
-from xenspec.logic import either, implies
+from xenspec.logic import both, either, implies
 from xenspec.table import ReadTable
 from xenspec.vocabulary import WRITABLE, Cpu, TlbKey
 
@@ -47,7 +47,7 @@ invariant = REPRESENTATION.invariant
 def _current(s: State, k: TlbKey) -> bool:
     """The translation is valid and its CPU was not flushed since."""
     x = s.tlb[k]
-    return x.valid & (x.epoch == s.cpus[k[0]].epoch)
+    return both(x.valid, lambda: x.epoch == s.cpus[k[0]].epoch)
 
 
 @invariant(property=8)
@@ -63,42 +63,52 @@ def cached_on_a_cpu_that_exists(s: State, k: TlbKey) -> bool:
 def cached_writable_targets_writable_or_is_to_be_flushed(s: State, k: TlbKey) -> bool:
     """What a CPU can write is writable memory, or free, or about to be flushed from this CPU."""
     x = s.tlb[k]
-    frame = s.frames[x.frame]
     return implies(
         _current(s, k) & x.writable,
-        lambda: either(
-            (frame.type == WRITABLE) | (frame.ref_count == 0) | (frame.flushing & (k[0] >= frame.cursor)),
-            lambda: x.foreign,
-        ),
+        lambda: either(_is_harmless(s.frames[x.frame]) | _is_ahead(s.frames[x.frame], k), lambda: x.foreign),
     )
+
+
+def _is_harmless(frame: FrameView) -> bool:
+    """The frame is writable memory, or free."""
+    return (frame.type == WRITABLE) | (frame.ref_count == 0)
+
+
+def _is_ahead(frame: FrameView, k: TlbKey) -> bool:
+    """The flush of the frame's change of type has yet to come to the CPU."""
+    return frame.flushing & (k[0] >= frame.cursor)
 
 
 @invariant(property=8, advisories=(241,))
 def cached_writable_out_of_use_is_stamped(s: State, k: TlbKey) -> bool:
     """What a CPU can write although it is no writable memory in use was in use after the CPU's last flush."""
     x = s.tlb[k]
-    frame = s.frames[x.frame]
     return implies(
-        _current(s, k) & x.writable & ((frame.type != WRITABLE) | (frame.type_count == 0)),
-        lambda: either(frame.stamp >= s.cpus[k[0]].flushed_at, lambda: x.foreign),
+        both(_current(s, k) & x.writable, lambda: _is_out_of_use(s.frames[x.frame])),
+        lambda: either(s.frames[x.frame].stamp >= s.cpus[k[0]].flushed_at, lambda: x.foreign),
     )
+
+
+def _is_out_of_use(frame: FrameView) -> bool:
+    """The frame is not held as writable memory."""
+    return (frame.type != WRITABLE) | (frame.type_count == 0)
 
 
 @invariant(property=(7, 8), advisories=(217, 241))
 def cached_free_frame_is_stamped(s: State, k: TlbKey) -> bool:
     """What a CPU still reaches although it is free was freed after the CPU's last flush."""
-    frame = s.frames[s.tlb[k].frame]
-    return implies(
-        _current(s, k) & (frame.ref_count == 0),
-        lambda: frame.stamp >= s.cpus[k[0]].flushed_at,
-    )
+    return implies(_reaches_free(s, k), lambda: s.frames[s.tlb[k].frame].stamp >= s.cpus[k[0]].flushed_at)
+
+
+def _reaches_free(s: State, k: TlbKey) -> bool:
+    """The translation is current and leads to a free frame."""
+    return both(_current(s, k), lambda: s.frames[s.tlb[k].frame].ref_count == 0)
 
 
 @invariant(property=(7, 8), advisories=(217,))
 def cached_free_frame_is_ahead_of_its_flush(s: State, k: TlbKey) -> bool:
     """A CPU that still reaches a free frame will be flushed before the frame is given away."""
-    frame = s.frames[s.tlb[k].frame]
-    return implies(_current(s, k) & (frame.ref_count == 0), lambda: k[0] >= frame.cursor)
+    return implies(_reaches_free(s, k), lambda: k[0] >= s.frames[s.tlb[k].frame].cursor)
 
 
 @invariant(property=8, advisories=(217,))

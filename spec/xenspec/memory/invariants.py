@@ -9,7 +9,7 @@ not "what is in use has a type". It says the same, and the monitor asks it a hun
 """
 
 from xenspec.invariant import Kind, Registry
-from xenspec.logic import Not, either, implies
+from xenspec.logic import Not, both, either, implies
 from xenspec.memory.entries import MemoryState, TranslationRow
 from xenspec.memory.frames import NO_FRAME
 from xenspec.vocabulary import (
@@ -42,7 +42,7 @@ def is_table(kind: PageType) -> bool:
 def current(s: MemoryState, k: TlbKey) -> bool:
     """Return whether a cached translation is there and its CPU was not flushed since."""
     x = s.tlb[k]
-    return x.valid & (x.epoch == s.cpus[k[0]].epoch)
+    return both(x.valid, lambda: x.epoch == s.cpus[k[0]].epoch)
 
 
 # --- Entries ----------------------------------------------------------------------------------------------
