@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from xenspec.invariant import Invariant
 from xenspec.table import PlainTable, Table
+from xenspec.transition import Transition, Transitions
 
 if TYPE_CHECKING:
     from xenproofs.judge.recording import Change, Journal
@@ -25,6 +26,8 @@ AnyJournal: TypeAlias = "Journal[Hashable, object]"
 """A journal whose key and row types are set aside."""
 AnyInvariant: TypeAlias = Invariant[object]
 """An invariant whose state type is set aside."""
+AnyTransition: TypeAlias = Transition[object]
+"""A rule about how a row may change, whose row type is set aside."""
 Evaluate: TypeAlias = Callable[[object, Hashable], object]
 """An invariant's function, to be given any state and any key."""
 
@@ -49,6 +52,11 @@ def any_journal(journal: "Journal[K, R]") -> AnyJournal:
 def stateless(invariants: Iterable[Invariant[S]]) -> list[AnyInvariant]:
     """Set the state types of invariants aside; whoever evaluates them has a state with all their tables."""
     return [cast("AnyInvariant", invariant) for invariant in invariants]
+
+
+def rowless(transitions: Transitions[R]) -> list[AnyTransition]:
+    """Set the row type of rules aside; whoever evaluates them has rows of their table."""
+    return [cast("AnyTransition", transition) for transition in transitions]
 
 
 def evaluator(invariant: AnyInvariant) -> Evaluate:

@@ -32,6 +32,7 @@ from xenproofs.judge.counting import NAMES, RunningCounts
 from xenproofs.judge.explain import explain
 from xenproofs.judge.ghost import HolderSets
 from xenproofs.judge.recording import Change, Recorder, Write
+from xenproofs.judge.refinement import forbidden
 from xenproofs.judge.tracking import Author, Ghosts, Granted, StateView, names_in, store_of
 from xenspec.memory.invariants import SAFETY
 from xenspec.table import PlainTable
@@ -263,7 +264,15 @@ class Monitor:
             return []
         changes = self.recorder.drain()
         undeclared = self._undeclared(getattr(shown, "__name__", ""), changes)
-        return undeclared + self.after(changes)
+        return undeclared + self._forbidden(changes) + self.after(changes)
+
+    def _forbidden(self, changes: dict[str, list[Change]]) -> list[Violation]:
+        """Return the rows that changed as the specification allows no step to change them."""
+        fields = {table: layout.fields for table, layout in self.recorder.layouts.by_table.items()}
+        return [
+            Violation(found.rule, found.key, found.sentence, found.properties, found.changed)
+            for found in forbidden(changes, fields)
+        ]
 
     def drive(
         self, actor: DomId, hypercall: Steps[T], preempt: Callable[[], bool] = lambda: False
