@@ -41,7 +41,7 @@ def test_a_rule_forbids_its_example_and_allows_no_change(name: str) -> None:
     (rule,) = (rule for rules in RULES.values() for rule in rules if rule.name == name)
     before, after = FORBIDDEN[name]
     assert not rule.function(before, after)
-    assert rule.function(after, after)
+    assert rule.function(before, before)
     assert rule.sentence.endswith(".")
 
 
