@@ -16,6 +16,8 @@ from xenproofs.judge.oracle.verdict import CaseVerdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pytest
+
     from xenproofs.judge.trace.case_ops import MemoryCaseOp
     from xenproofs.judge.trace.cases import Case
 
@@ -115,3 +117,21 @@ def test_the_same_seed_asks_the_same_questions() -> None:
 
     assert ops(5) == ops(5)
     assert ops(5) != ops(6)
+
+
+class Endless:
+    """A model that does not end a case."""
+
+    def play(self, case: Case) -> CaseVerdict:
+        """Go round for ever."""
+        while True:
+            self.case = case
+
+
+def test_a_model_that_never_ends_is_a_disagreement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("xenproofs.duel.duel.MODEL_SECONDS", 0.02)
+    duel = Duel(Plan(9, families=("linear",), cases=1, budget=3), Echo(), Endless(), lambda _: None)
+    duel.run()
+    (found,) = duel.report.disagreed
+    assert found.fields == ("model raised",)
+    assert found.model == {"raised": "TimeoutError: no end after 0.02 s of processor time"}

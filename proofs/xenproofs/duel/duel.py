@@ -16,6 +16,7 @@ from typing import Final, Literal, Protocol
 from xenproofs.duel.events import Disagreement, DuelReport, Event, Found, Progress, Shortened, Shortening
 from xenproofs.duel.feed import Feed, Respondent
 from xenproofs.duel.generate import FAMILIES, nth
+from xenproofs.duel.limit import limited
 from xenproofs.duel.minimise import Budget, minimise
 from xenproofs.judge.oracle.verdict import CaseVerdict
 from xenproofs.judge.trace.cases import Case
@@ -26,6 +27,8 @@ REPEATS: Final = 2
 """How often a case that disagrees is asked again."""
 RARELY: Final = 100_000
 """New objects before the collector looks for cycles: cases leave next to none."""
+MODEL_SECONDS: Final = 3.0
+"""Processor time after which the model is taken never to end a case; it needs some milliseconds."""
 MOST_SHORTENED: Final = 10
 """Disagreements that are shortened; further ones are counted."""
 
@@ -143,7 +146,8 @@ class Duel:
     def _play(self, case: Case) -> CaseVerdict | str:
         """Return the verdict; or the exception that the model raised, which is a disagreement like others."""
         try:
-            return self._judge.play(case)
+            with limited(MODEL_SECONDS):
+                return self._judge.play(case)
         except Exception as error:  # noqa: BLE001 - whatever it is, the case that raises it is the finding
             return f"{type(error).__name__}: {error}"
 
