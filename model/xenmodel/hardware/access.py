@@ -132,8 +132,11 @@ def _reach(x: Call, va: Va, *, write: bool) -> Steps[Reach]:
     cached = m.tlb[cpu, va // PAGE_SIZE]
     if is_cached(m, cpu, cached) and (cached.writable or not write):
         return Reach(cached.frame)
-    found = yield from walk(x, vcpu.user_base if vcpu.user_mode else vcpu.base, va)
+    base = vcpu.user_base if vcpu.user_mode else vcpu.base
     error = (WRITE if write else 0) | (USER if vcpu.user_mode else 0)
+    if not pte.guest_address(va):
+        return Reach(fault=Fault(PAGE_FAULT, error | _is_xens(x, base, va), va))
+    found = yield from walk(x, base, va)
     if found is None or not pte.present(found.word):
         return Reach(fault=Fault(PAGE_FAULT, error, va))
     asks_user = vcpu.user_mode or pte.kernel_is_user
@@ -144,6 +147,13 @@ def _reach(x: Call, va: Va, *, write: bool) -> Steps[Reach]:
         yield mark_used
     yield from _cache(x, cpu, va, found, write=write)
     return Reach(pte.target(found.word), leaf=found.word)
+
+
+def _is_xens(x: Call, base: Mfn, va: Va) -> int:
+    """Return PRESENT where Xen has mapped its own range for itself; what is there is not modelled."""
+    pte = x.m.pte
+    slot = pte.indices(va)[0]
+    return PRESENT if slot != pte.m2p_slot and pte.present(x.m.words[base, slot]) else 0
 
 
 def _cache(x: Call, cpu: Cpu, va: Va, found: Translation, *, write: bool) -> Steps[None]:

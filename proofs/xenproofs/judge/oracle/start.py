@@ -15,7 +15,7 @@ from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.domains.rows import DirtyCpu, Domain, PhysicalCpu, Unattributed, Vcpu
 from xenmodel.machine import Machine, new_frame, plain_machine
 from xenmodel.memory.rows import Entry, Frame
-from xenspec.table import PlainTable, PlainWords
+from xenspec.table import SELF_MAP_FLAGS, SELF_MAP_SLOT, PlainTable, PlainWords
 from xenspec.vocabulary import SLOTS, DomId, Mfn, PageType, Va, VcpuId
 
 Asker = Literal["dom0", "guest"]
@@ -23,7 +23,7 @@ Asker = Literal["dom0", "guest"]
 ASKERS: Final[tuple[Asker, ...]] = ("dom0", "guest")
 
 MAX_PAGE: Final = 0xA0000
-MEMORY: Final = MemoryMap(ram=((0x100, MAX_PAGE),), frames=MAX_PAGE)
+MEMORY: Final = MemoryMap(ram=((0, MAX_PAGE),), frames=MAX_PAGE)
 VCPUS: Final = 4
 MOST_PAGES: Final = 8
 """Pages p, and frames f, that a case may have."""
@@ -65,6 +65,7 @@ FIRST_VA: Final[dict[Asker, Va]] = {"dom0": Va(0xFFFFFFFF90000000), "guest": Va(
 BOOT_FLAGS: Final = 0x67
 """Present, writable, user, accessed, dirty: what the boot tables' entries have."""
 
+NO_WORDS: Final[dict[int, int]] = {}
 XEN_SLOTS: Final[dict[int, int]] = {
     256: pte.entry(XEN_TABLES, 0x8000000000000025),
     260: pte.entry(XEN_TABLES, 0x8000000000000063),
@@ -109,7 +110,7 @@ class Bench:
         self._asker: Final = VcpuId((self._domain, 0))
         self._frames: Final = _frames(self._domain, by)
         self._links: Final = _links(FourLevel.indices(FIRST_VA[by]))
-        self._words: Final = {at: pte.entry(target, BOOT_FLAGS) for at, (_, target) in self._links.items()}
+        self._words: Final = _words(self._links)
         self._held: Final = _held_elsewhere(by)
         m = self._build()
         self.start: Final = Start(m, self._asker, self._domain, FIRST_VA[by])
@@ -123,8 +124,7 @@ class Bench:
             table.clear()
         m = self.start.machine
         m.words = words = PlainWords()
-        for at, word in self._words.items():
-            words[at] = word
+        words.pages = {frame: page.copy() for frame, page in self._words.items()}
         return self.start
 
     def make_rows(self) -> None:
@@ -137,7 +137,7 @@ class Bench:
 
     def first_word(self, at: tuple[int, int]) -> int:
         """Return the word with which a case starts at (frame, slot)."""
-        return self._words.get(at, 0)
+        return self._words.get(at[0], NO_WORDS).get(at[1], 0)
 
     def _build(self) -> Machine:
         m = plain_machine(MEMORY)
@@ -202,6 +202,15 @@ def _links(path: tuple[int, ...]) -> dict[tuple[int, int], tuple[int, Mfn]]:
         (BOOT[3], path[3] + index): (1, Mfn(OWN_PAGES + index)) for index in range(MOST_PAGES)
     }
     return ways | pages
+
+
+def _words(links: dict[tuple[int, int], tuple[int, Mfn]]) -> dict[int, dict[int, int]]:
+    """Return the words of the boot tables by frame: those entries, and Xen's slots of the first."""
+    found: dict[int, dict[int, int]] = {frame: {} for frame in BOOT}
+    for (frame, slot), (_, target) in links.items():
+        found[frame][slot] = pte.entry(target, BOOT_FLAGS)
+    found[BOOT[0]] |= {**XEN_SLOTS, SELF_MAP_SLOT: pte.entry(BOOT[0], SELF_MAP_FLAGS)}
+    return found
 
 
 def _frames(domain: DomId, by: Asker) -> dict[int, Callable[[], Frame]]:
