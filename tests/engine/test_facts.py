@@ -74,6 +74,6 @@ def test_a_step_is_proved_by_both_solvers() -> None:
 
 
 def test_an_axiom_that_is_taken_away_is_missed() -> None:
-    without = Options(cache=False, disabled=frozenset({"storing is final"}))
+    without = Options(cache=False, rlimit=200_000, disabled=frozenset({"storing is final"}))
     failed = {o.statement for o in StepProof(subjects()["write_descriptor"], without).prove().failed}
     assert "unstored_descriptor_is_in_no_descriptor_page" in failed

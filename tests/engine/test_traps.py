@@ -53,7 +53,7 @@ PAGE = Key(symbol("page", FRAME), CONFINED)
         (lambda: {COUNT: 1}, KeyUseError),
         (lambda: hash(PAGE), KeyUseError),
         (lambda: int(COUNT), KeyUseError),
-        (lambda: [0, 1][COUNT], KeyUseError),
+        (lambda: "ab"[COUNT], KeyUseError),
         (lambda: list(PAGE), KeyUseError),
         (lambda: range(COUNT), KeyUseError),
         (lambda: bool(COUNT), SoundnessError),

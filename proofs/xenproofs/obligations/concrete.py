@@ -115,8 +115,8 @@ def _picture(machine: Machine) -> dict[str, str]:
 
 
 def _argument(loader: Loader, parameter: Parameter) -> object:
-    values = tuple(loader.value(loader.cells[str(c)]) for c in parameter.constants)
-    return EntryId(_pair(values)) if len(values) > 1 else values[0]
+    values = [loader.value(loader.cells[str(constant)]) for constant in parameter.constants]
+    return EntryId(_pair(tuple(values))) if len(values) > 1 else values[0]
 
 
 def run_counterexample(subject: Subject, found: Counterexample) -> Ran:

@@ -45,7 +45,7 @@ def find(bug: Bug) -> Finding:
     began = time.perf_counter()
     edited = planted(bug)
     if bug.falls in ("refusal", "declared writes"):
-        notes = _structural(edited, bug.falls)
+        notes = structural(edited, bug.falls)
         return Finding(bug.name, bool(notes), time.perf_counter() - began, "; ".join(notes))
     search = refute(edited, (bug.falls,))
     if search.found is None:
@@ -55,7 +55,7 @@ def find(bug: Bug) -> Finding:
     return Finding(bug.name, found=True, seconds=time.perf_counter() - began, note=note, ran=ran)
 
 
-def _structural(edited: Subject, what: str) -> list[str]:
+def structural(edited: Subject, what: str) -> list[str]:
     """Return the paths that write on a refusal, or write what is not declared."""
     notes: list[str] = []
     machines: list[SymbolicMachine] = []

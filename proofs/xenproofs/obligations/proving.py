@@ -66,13 +66,15 @@ class Options:
     seed: int = 1
     disabled: frozenset[str] = frozenset()
     """Axioms that are left out."""
+    rlimit: int = 4_000_000
+    """Z3's bound of work for one obligation."""
     without: frozenset[str] = frozenset()
     """Statements that are neither assumed nor proved."""
 
 
-def solver(name: str, seed: int) -> Solver:
+def solver(name: str, seed: int, rlimit: int = 4_000_000) -> Solver:
     """Return a solver by its name."""
-    return Z3(rlimit=4_000_000, seed=seed) if name == "z3" else Cvc5(seed=seed)
+    return Z3(rlimit=rlimit, seed=seed) if name == "z3" else Cvc5(seed=seed)
 
 
 @dataclass(slots=True)
@@ -108,7 +110,7 @@ class StepProof:
         self.known = [*self.start.known, *subject.preconditions(self.start.state)]
         self.cache = Cache(subject.name, enabled=options.cache)
         self.report = StepReport(subject.name, subject.subsystem)
-        self.solvers = [solver(name, options.seed) for name in options.solvers]
+        self.solvers = [solver(name, options.seed, options.rlimit) for name in options.solvers]
         self.machine: SymbolicMachine | None = None
 
     def prove(self) -> StepReport:

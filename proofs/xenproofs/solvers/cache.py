@@ -25,6 +25,14 @@ def key(question: str, identity: str) -> str:
     return hashlib.sha256(f"{identity}\n{question}".encode()).hexdigest()[:40]
 
 
+def _strings(loaded: object) -> set[str]:
+    """Return the strings of a list; of anything else, none."""
+    if not isinstance(loaded, list):
+        return set()
+    items: list[object] = loaded  # pyright: ignore[reportUnknownVariableType]
+    return {item for item in items if isinstance(item, str)}
+
+
 class Cache:
     """The known answers of one step; `save` writes what was asked in this run, and forgets the rest."""
 
@@ -42,10 +50,7 @@ class Cache:
             loaded: object = json.loads(self.path.read_text("utf-8"))
         except ValueError:
             return set()
-        if not isinstance(loaded, list):
-            return set()
-        names: set[str] = {str(k) for k in loaded}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-        return names
+        return _strings(loaded)
 
     def find(self, name: str) -> Answer | None:
         """Return the known answer to a question."""
