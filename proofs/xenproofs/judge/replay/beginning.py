@@ -1,6 +1,7 @@
 """Where a replay begins: at a snapshot of the real Xen, or at a state that an earlier replay saved."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from enum import IntEnum
 from pathlib import Path
 from typing import Final, TypeVar
 
@@ -93,20 +94,29 @@ def resumed(state: SavedState) -> Replay:
 
 def fill(table: PlainTable[Cell, object], name: str, rows: Sequence[Row], columns: Cell) -> None:
     """Give a table the rows that were saved."""
-    for key, *cells in rows:
-        row = table[key]
-        names = columns_of(row)
-        if columns != names:
+    for _, cells, keys in rows:
+        if not isinstance(cells, tuple) or not isinstance(keys, tuple) or not keys:
+            raise _Misfit(name, "a row is its fields and the keys that have it")
+        example = table.fresh(keys[0])
+        names = columns_of(example)
+        if columns != names or len(cells) != len(names):
             raise _Misfit(name, f"saved with the columns {columns}, this version has {names}")
-        for column, cell in zip(names, cells, strict=True):
-            before: object = getattr(row, column)
-            kind = type(before)
-            if type(cell_of(before)) is not type(cell):
-                raise _Misfit(name, f"{column} of {key} cannot be {cell!r}")
-            try:
-                setattr(row, column, kind(cell))  # type: ignore[call-arg]  # int, bool, tuple or an enumeration
-            except ValueError as error:
-                raise _Misfit(name, f"{column} of {key}: {error}") from error
+        values = [value_of(name, getattr(example, n), cell) for n, cell in zip(names, cells, strict=True)]
+        make: Callable[..., object] = type(example)
+        for key in keys:
+            table[key] = make(*values)
+
+
+def value_of(table: str, example: object, cell: Cell) -> object:
+    """Return a field from its cell; it is of the same kind as in a row that says nothing."""
+    if type(cell_of(example)) is not type(cell):
+        raise _Misfit(table, f"{cell!r} cannot stand where {example!r} does")
+    if not isinstance(example, IntEnum) or not isinstance(cell, int):
+        return cell
+    try:
+        return type(example)(cell)
+    except ValueError as error:
+        raise _Misfit(table, str(error)) from error
 
 
 def _page(cells: Cell) -> dict[int, int]:

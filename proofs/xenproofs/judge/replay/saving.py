@@ -1,13 +1,14 @@
 """Saved states: every table of rows, the words, and how far the recordings have been played.
 
-A row is saved as its key and its fields, in the order of its class; a row that says nothing (equal to what
-an absent key gives) is left out. The names of the columns are saved with each table, so that a state of
-another version is refused and not misread. Law: a replay that is saved and resumed anywhere finds what an
-uninterrupted one finds.
+Most rows of a table are alike, so each different row is saved once, as a number, its fields in the order of
+its class, and the keys that have it. A row that says nothing (equal to what an absent key gives) is left
+out. The names of the fields are saved with each table, so that a state of another version is refused and
+not misread. Law: a replay that is saved and resumed anywhere finds what an uninterrupted one finds.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, fields, is_dataclass
+from operator import attrgetter
 from pathlib import Path
 from typing import Final, TypeGuard
 
@@ -48,10 +49,12 @@ def state_of(replay: Replay) -> SavedState:
     }
     columns: list[Row] = []
     for name in TABLES:
-        rows = list(_saved_rows(plain(m, name)))
-        if rows:
-            columns.append((name, rows[0][0]))
-        tables[name] = [(key, *cells) for _, key, cells in rows]
+        alike = rows_alike(plain(m, name))
+        columns.append((name, alike.columns))
+        tables[name] = [
+            (number, tuple(cell_of(value) for value in values), tuple(cell_of(key) for key in keys))
+            for number, (values, keys) in enumerate(alike.keys.items())
+        ]
     tables["columns"] = columns
     return SavedState(tables)
 
@@ -92,12 +95,34 @@ def _is_plain(table: object) -> TypeGuard[PlainTable[Cell, object]]:
     return isinstance(table, PlainTable)
 
 
-def _saved_rows(table: PlainTable[Cell, object]) -> Iterator[tuple[tuple[str, ...], Cell, list[Cell]]]:
-    """Yield (columns, key, cells) of the rows that say something."""
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """The rows of a table that say something, by what they say."""
+
+    columns: tuple[str, ...]
+    keys: dict[tuple[object, ...], list[object]]
+
+
+def rows_alike(table: PlainTable[Cell, object], leave_out: Collection[str] = ()) -> Alike:
+    """Return the rows of a table that an absent key would not give, by their fields but for some."""
+    found: dict[tuple[object, ...], list[object]] = {}
+    columns: tuple[str, ...] = ()
+    read: Callable[[object], tuple[object, ...]] | None = None
     for key, row in table.rows():
-        if row != table.fresh(key):
-            names = columns_of(row)
-            yield names, key, [cell_of(getattr(row, name)) for name in names]
+        if read is None:
+            columns = tuple(name for name in columns_of(row) if name not in leave_out)
+            read = _reader(columns)
+        values = read(row)
+        if values != read(table.fresh(key)):
+            found.setdefault(values, []).append(key)
+    return Alike(columns, found)
+
+
+def _reader(columns: tuple[str, ...]) -> Callable[[object], tuple[object, ...]]:
+    """Return a function that gives these fields of a row."""
+    if len(columns) > 1:
+        return attrgetter(*columns)
+    return lambda row: tuple([getattr(row, name) for name in columns])
 
 
 def columns_of(row: object) -> tuple[str, ...]:
