@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from xenspec.invariant import Invariant
-from xenspec.table import PlainTable, Table
+from xenspec.table import PlainTable, PlainWords, Table, Words
 from xenspec.transition import Transition, Transitions
 
 if TYPE_CHECKING:
@@ -37,6 +37,13 @@ def plain(table: Table[K, R]) -> PlainTable[K, R]:
     if not isinstance(table, PlainTable):
         raise TypeError(f"{type(table).__name__} is no table of rows that could be listed")
     return table
+
+
+def plain_words(words: Words) -> PlainWords:
+    """Return a machine's words as the plain words that they are."""
+    if not isinstance(words, PlainWords):
+        raise TypeError(f"{type(words).__name__} are no words that could be listed")
+    return words
 
 
 def anonymous(table: Table[K, R]) -> AnyTable:
@@ -88,10 +95,9 @@ def keys_of(changes: "Iterable[Change]", table: Mapping[K, object]) -> list[K]: 
 
 def row_at(view: "StateView", table: str, key: object) -> object:
     """Return the row (or word) of a view's table at a key, without noting that it was read."""
-    source = cast("Tracked[Hashable, object] | TrackedWords", getattr(view, table))
-    if not isinstance(source.store, PlainTable):
-        return source.store[cast("tuple[int, int]", key)]
-    store = cast("PlainTable[object, object]", source.store)
+    store = cast("PlainTable[object, object] | PlainWords", getattr(view, table).store)
+    if isinstance(store, PlainWords):
+        return store[cast("tuple[int, int]", key)]
     row = store.get(key)
     return store.fresh(key) if row is None else row
 

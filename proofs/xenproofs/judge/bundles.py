@@ -192,7 +192,8 @@ class Bundle:
                     failed.append((self.tallies[text.index].invariant, key))
             if plan.unseen:
                 now |= self._seek(plan, key, failed)
-            vacuous[key] = now
+            if now != before:
+                vacuous[key] = now
             self._settle(key, anew=plan.anew)
         return failed
 

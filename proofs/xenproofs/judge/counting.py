@@ -94,8 +94,9 @@ class RunningCounts:
                 self._entry(e)
         if not self._holders:
             return
-        for table, mask in self._masks.items():
-            for key, fields, _, _ in changes.get(table, ()):
+        for table, of_table in changes.items():
+            mask = self._masks.get(table, 0)
+            for key, fields, _, _ in of_table if mask else ():
                 if fields & mask:
                     self._row(table, key)
         for change in changes.get("frames", ()):

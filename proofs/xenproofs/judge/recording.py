@@ -11,7 +11,7 @@ is a number with one bit for each (`Layout`), because changes are many and must 
 """
 
 from collections.abc import Callable, Hashable, ItemsView, Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import compress
 from operator import attrgetter, ne
 from typing import Final, Generic, NamedTuple, TypeVar
@@ -32,7 +32,7 @@ from xenmodel.hardware.rows import TlbEntry
 from xenmodel.machine import Machine, plain_machine
 from xenmodel.memory.holders import Ghost
 from xenmodel.memory.rows import Entry, Flight, Frame, MachineToPhys
-from xenproofs.judge.adapter import AnyJournal, any_journal, plain
+from xenproofs.judge.adapter import AnyJournal, any_journal, plain, plain_words
 from xenspec.table import PlainTable, PlainWords, Table
 
 K = TypeVar("K", bound=Hashable)
@@ -260,10 +260,9 @@ class Recorder:
             journals[store.name] = any_journal(made)
             return made
 
-        if not isinstance(m.words, PlainWords):
-            raise TypeError(f"{type(m.words).__name__} are no words that could be recorded")
-        words = JournalWords(m.words, layouts.add("words", ("word",)))
-        machine = Machine(
+        words = JournalWords(plain_words(m.words), layouts.add("words", ("word",)))
+        machine = replace(
+            m,
             frames=journal(m.frames, Frame),
             entries=journal(m.entries, Entry),
             words=words,
@@ -282,10 +281,6 @@ class Recorder:
             tlb=journal(m.tlb, TlbEntry),
             world=journal(m.world, Globals),
             ghost=m.ghost if ghost is None else ghost,
-            cpu_count=m.cpu_count,
-            pte=m.pte,
-            descriptors=m.descriptors,
-            xen_slots=m.xen_slots,
         )
         return cls(machine, layouts, journals, words)
 

@@ -26,11 +26,11 @@ from xenmodel.hardware.rows import TlbEntry
 from xenmodel.machine import Machine
 from xenmodel.memory.holders import Holder
 from xenmodel.memory.rows import Entry, Flight, Frame
-from xenproofs.judge.adapter import plain
+from xenproofs.judge.adapter import plain, plain_words
 from xenproofs.judge.ghost import Counts, HoldRow
 from xenproofs.judge.recording import Journal
 from xenspec.memory.descriptors import SegmentRules
-from xenspec.table import SELF_MAP_FLAGS, PlainTable, Table
+from xenspec.table import SELF_MAP_FLAGS, PlainTable, PlainWords, Table
 from xenspec.vocabulary import DOMID_INVALID, DomId
 
 K = TypeVar("K", bound=Hashable)
@@ -74,18 +74,17 @@ class Tracked(dict[K, R], Generic[K, R]):
 class TrackedWords(dict[tuple[int, int], int]):
     """The words that were read since the last `clear`."""
 
-    __slots__ = ("store",)
+    __slots__ = ("_pages", "store")
 
-    def __init__(self, store: "ReadWords") -> None:
+    def __init__(self, store: PlainWords) -> None:
         super().__init__()
         self.store = store
+        self._pages = store.pages
 
     def __missing__(self, key: tuple[int, int]) -> int:
-        word = self[key] = self.store[key]
+        page = self._pages.get(key[0])
+        word = self[key] = page.get(key[1], 0) if page else 0
         return word
-
-
-ReadWords = Table[tuple[int, int], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +152,7 @@ class StateView:
         return cls(
             frames=Tracked(store_of(m.frames)),
             entries=Tracked(store_of(m.entries)),
-            words=TrackedWords(m.words),
+            words=TrackedWords(plain_words(m.words)),
             flights=Tracked(store_of(m.flights)),
             domains=Tracked(store_of(m.domains)),
             vcpus=Tracked(store_of(m.vcpus)),
