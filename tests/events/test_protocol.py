@@ -17,6 +17,7 @@ from xenspec.vocabulary import PortId
 
 if TYPE_CHECKING:
     import random
+    from collections.abc import Callable
 
 ACTS: Final = 120
 ZERO, ONE, OTHER = ALL_VCPUS[0], ALL_VCPUS[2], ALL_VCPUS[3]
@@ -35,29 +36,39 @@ def test_every_interleaving_keeps_every_invariant(
         stage.act(rng)
 
 
-def _visit(stage: Stage) -> None:
-    """Bring about what the premises of the invariants speak of."""
+def visit(stage: Stage, look: Callable[[], object] = lambda: None) -> None:
+    """Bring about what the premises of the invariants speak of; `look` is called after each call."""
     m = stage.world.m
     stage.begin_and_step(ZERO, calls.BindPirq(5))
+    look()
     guest.unmask_upcalls(m, OTHER)
     guest.unmask_upcalls(m, ONE)
     stage.begin_and_step(ONE, calls.AllocUnbound(1, 0))
+    look()
     stage.begin_and_step(ZERO, calls.BindInterdomain(1, 3))
+    look()
     stage.handle_all(ZERO)
+    look()
     stage.begin_and_step(ONE, Block())
+    look()
     stage.begin_and_step(ZERO, calls.Send(1))
+    look()
     stage.begin_and_step(ZERO, calls.Send(4))
+    look()
     stage.handle_all(ONE)
+    look()
     guest.mask_port(m, PortId((1, 1)))
     stage.begin_and_step(OTHER, Poll((1,)))
+    look()
     stage.begin_and_step(ZERO, calls.Send(1))
+    look()
 
 
 def test_every_invariant_has_a_witness() -> None:
     seen: set[str] = set()
     for fifo in (False, True):
         stage = Stage(fifo=fifo)
-        _visit(stage)
+        visit(stage)
         seen |= stage.world.witnesses
     assert {name for name, _, _ in EVALUATIONS} - seen == set()
 
