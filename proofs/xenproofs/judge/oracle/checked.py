@@ -7,9 +7,10 @@ every row and word that the first one changed is put back, which the monitor see
 from collections.abc import Hashable
 from typing import Final
 
+from xenmodel.machine import TABLES
 from xenproofs.judge.adapter import AnyJournal, keys_of
 from xenproofs.judge.monitor import Monitor, Violation
-from xenproofs.judge.oracle.start import Asker, Bench, Start
+from xenproofs.judge.oracle.start import Asker, Bench, Emptied, Start
 
 
 class CheckedBench:
@@ -24,6 +25,10 @@ class CheckedBench:
         self.start: Final = Start(self._monitor.machine, begun.asker, begun.domain, begun.first_va)
         self.broken: Final = tuple(self._monitor.start())
         """Invariants that the start itself breaks."""
+        recorded = self._monitor.recorder.journals
+        unrecorded = [getattr(begun.machine, name) for name in TABLES if name not in recorded]
+        self._unrecorded: Final = [table for table in unrecorded if isinstance(table, Emptied)]
+        """Tables that no invariant here speaks of: emptied between two cases, as they are at the start."""
         self._changed: Final[dict[str, set[Hashable]]] = {}
         self._written: Final[set[tuple[int, int]]] = set()
 
@@ -31,6 +36,8 @@ class CheckedBench:
         """Put back what the case before has changed, and return the machine as it was."""
         for name, keys in self._changed.items():
             _put_back(self._monitor.recorder.journals[name], keys)
+        for table in self._unrecorded:
+            table.clear()
         words = self.start.machine.words
         for at in self._written:
             words[at] = self._bench.first_word(at)
