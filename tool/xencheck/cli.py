@@ -30,6 +30,12 @@ def _replay() -> click.Command:
     return command
 
 
+def _explore() -> click.Command:
+    from xencheck.commands.explore import command
+
+    return command
+
+
 def _fuzz() -> click.Command:
     from xencheck.commands.fuzz import command
 
@@ -63,10 +69,17 @@ class Lazy(NamedTuple):
 
 COMMANDS: dict[str, Lazy] = {
     "duel": Lazy("Put fresh cases to the model and to the live real Xen: they must agree.", _duel),
-    "fuzz": Lazy("Attack the model with random calls of hostile guests, interleaved.", _fuzz),
+    "explore": Lazy(
+        "Visit every state that a small world can reach, and hold every invariant in each.", _explore
+    ),
+    "fuzz": Lazy(
+        "Attack the model with random calls of hostile guests, interleaved on several vCPUs.", _fuzz
+    ),
     "oracle": Lazy("Compare the model's answers with those of a real Xen, case by case.", _oracle),
-    "prove": Lazy("Prove that every step of the model keeps every invariant, whatever the size.", _prove),
-    "replay": Lazy("Replay a recording of a real guest on a real Xen and check every answer.", _replay),
+    "prove": Lazy(
+        "Prove that every step of the model keeps every invariant, for any number of everything.", _prove
+    ),
+    "replay": Lazy("Replay recordings of a real guest on a real Xen and check every answer.", _replay),
 }
 
 
