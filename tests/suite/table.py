@@ -84,6 +84,9 @@ TEST: Final = (
     *EVIDENCE,
     # The longest first: two run at a time.
     Stage("unit tests", python("pytest tests --ignore=tests/house/test_wheel.py"), limit=600, shown=12),
+    # A new seed each time, printed; it stops after the seconds given.
+    Stage("machines", python("xencheck fuzz --time 60s --jobs 2"), limit=240, cores=2, shown=4),
+    Stage("machines, each step", python("xencheck fuzz --time 20s --check step"), limit=180, shown=4),
     Stage("pyright", python(f"pyright --pythonpath {sys.executable}"), limit=300),
     Stage("mypy", python("mypy"), limit=300),
     Stage("wheel", python("pytest tests/house/test_wheel.py"), limit=300, shown=12),
@@ -105,6 +108,13 @@ DEEP: Final = (
     # One core for the emulated machine, one for the model.
     Stage("duel", python("xencheck duel --time 30m"), limit=3600, needs=(DUEL,), cores=2),
     Stage("duel as a guest", python("xencheck duel --guest --time 15m"), limit=2700, needs=(DUEL,), cores=2),
+    Stage(
+        "machines, deep",
+        python("xencheck fuzz --time 30m --jobs 2 --all-outcomes"),
+        limit=2400,
+        cores=2,
+        shown=8,
+    ),
 )
 
 PLANS: Final = {

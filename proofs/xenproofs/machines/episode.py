@@ -11,7 +11,7 @@ from random import Random
 
 from xenproofs.machines.breach import Breach, until_breach
 from xenproofs.machines.faults import fault_named
-from xenproofs.machines.moves import SUBSYSTEMS, Move, draw, mood
+from xenproofs.machines.moves import SUBSYSTEMS, Move, draw, echo, mood
 from xenproofs.machines.planting import planted
 from xenproofs.machines.world import World
 
@@ -45,7 +45,11 @@ def moves_of(plan: Plan, number: int) -> list[Move]:
     """Return the moves of an episode."""
     rng = Random(f"{plan.seed}/{number}")  # noqa: S311 - repeatable, not secret
     of_all = mood(rng, SUBSYSTEMS[plan.subsystem])
-    return [draw(rng, of_all) for _ in range(plan.moves)]
+    moves = [draw(rng, of_all)]
+    while len(moves) < plan.moves:
+        repeats = rng.random() < of_all.echoed
+        moves.append(echo(rng, moves[-1]) if repeats else draw(rng, of_all))
+    return moves
 
 
 def play(plan: Plan, number: int) -> Episode:

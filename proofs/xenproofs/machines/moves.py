@@ -150,6 +150,10 @@ class Mood:
     """How many calls are left standing in the middle."""
     foreign: float
     """How many calls name another domain."""
+    level: int
+    """What a pin's `c` mostly is: it chooses the level."""
+    echoed: float
+    """How many moves only repeat the one before, on the other vCPU of the same domain."""
 
 
 def mood(rng: Random, kinds: dict[str, int] = KINDS) -> Mood:
@@ -161,6 +165,8 @@ def mood(rng: Random, kinds: dict[str, int] = KINDS) -> Mood:
         tuple(rng.sample(range(ROLES), rng.choice((1, 2, 4, ROLES)))),
         rng.choice((0.0, 0.3, 0.6)),
         rng.choice((0.05, 0.3)),
+        rng.randrange(ROLES),
+        rng.choice((0.0, 0.3)),
     )
 
 
@@ -181,11 +187,16 @@ def draw(rng: Random, mood: Mood) -> Move:
         rng.randrange(len(DOMAINS) * VCPUS_EACH),
         frame(NAMEABLE),
         rng.randrange(len(SLOT_CHOICES)),
-        frame(NAMEABLE + len(DESCRIPTORS)),
+        mood.level if kind == "pin" and rng.random() < 0.7 else frame(NAMEABLE + len(DESCRIPTORS)),  # noqa: PLR2004
         flags + FLAGS * foreign + FLAGS * NAMES * rng.randrange(8),
         pause=rng.randint(1, 12) if rng.random() < mood.paused else 0,
         preempt=rng.randint(1, 3) if rng.random() < 0.1 else 0,  # noqa: PLR2004
     )
+
+
+def echo(rng: Random, move: Move) -> Move:
+    """Return the same move by the other vCPU of the domain, which may hurry or wait."""
+    return changed(changed(move, "vcpu", move.vcpu ^ 1), "pause", rng.choice((0, 0, move.pause)))
 
 
 def describe(move: Move) -> str:
