@@ -70,7 +70,7 @@ def looked_at_descriptor_is_stored(s: HeldState, w: WordId) -> bool:
     """In the part of a descriptor page that was looked at, every descriptor is in its stored form."""
     frame = s.frames[w[0]]
     return implies(
-        (frame.type == SEG) & Not(frame.flushing) & (w[1] < frame.next_slot),
+        (frame.type == SEG) & (frame.type_count > 0) & Not(frame.flushing) & (w[1] < frame.next_slot),
         lambda: s.descriptors.accepted(s.words[w]) & (s.descriptors.stored(s.words[w]) == s.words[w]),
     )
 

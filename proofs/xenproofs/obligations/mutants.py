@@ -1,7 +1,7 @@
 """The mutant run: each guard and statement of each step dropped in turn, and who notices.
 
-`python -m xenproofs.obligations.mutants [STEP …]` tells of each mutant what a concrete state betrays of it, or
-that a refusal has written, that a write is not declared, or that it survives.
+`python -m xenproofs.obligations.mutants [STEP …]` tells of each mutant what a concrete state betrays of it,
+or that a refusal has written, that a write is not declared, or that it survives.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from xenproofs.symbolic.paths import Path, explore
 from xenproofs.symbolic.scope import Unbounded
 from xenproofs.symbolic.sorts import REF_DATATYPE, REF_SORTS
 from xenproofs.symbolic.state import SymbolicMachine
+from xenproofs.symbolic.traps import SoundnessError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -116,8 +117,11 @@ class StepProof:
     def prove(self) -> StepReport:
         """Prove every obligation of the step."""
         began = time.perf_counter()
-        for number, path in enumerate(explore(self._run, self._feasible, self.options.disabled)):
-            self._path(number, path)
+        try:
+            for number, path in enumerate(explore(self._run, self._feasible, self.options.disabled)):
+                self._path(number, path)
+        except (SoundnessError, AttributeError) as error:
+            self._note(-1, "symbolic execution", Kind.UNDECIDED, f"{type(error).__name__}: {error}")
         self.report.seconds = time.perf_counter() - began
         self.report.cached = sum(o.cached for o in self.report.outcomes)
         self.cache.save(keep=self.options.sample < 100 or len(self.options.solvers) == 1)  # noqa: PLR2004

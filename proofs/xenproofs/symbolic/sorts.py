@@ -25,6 +25,14 @@ CONSTANTS: Final[dict[Sort, dict[int, Term]]] = {FRAME: {-1: NO_FRAME}, WORD: {0
 
 FLIGHT_VCPU: Final = Symbol("flight_vcpu", (FLIGHT,), VCPU)
 """The virtual CPU that a flight belongs to."""
+MADE_VCPU: Final = Symbol("vcpu_of", (INT, INT), VCPU)
+"""The virtual CPU of a domain and a number."""
+PARTS: Final = {
+    (FLIGHT, 0): FLIGHT_VCPU,
+    (VCPU, 0): Symbol("vcpu_domain", (VCPU,), INT),
+    (VCPU, 1): Symbol("vcpu_number", (VCPU,), INT),
+}
+"""The parts of a key that steps may ask for."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import NoReturn, Protocol
 
 from xenproofs.symbolic import terms
-from xenproofs.symbolic.sorts import CONSTANTS, FLIGHT, FLIGHT_VCPU
+from xenproofs.symbolic.sorts import CONSTANTS, MADE_VCPU, PARTS, VCPU
 from xenproofs.symbolic.terms import BOOL, INT, Sort, Term
 from xenproofs.symbolic.traps import ConstantError, KeyUseError, SoundnessError
 
@@ -147,11 +147,12 @@ class Key(Value):
 
     __slots__ = ()
 
-    def __getitem__(self, index: int) -> Key:
-        """Return the virtual CPU of a flight: the one part of a key that steps ask for."""
-        if self.term.sort != FLIGHT or index != 0:
+    def __getitem__(self, index: int) -> Value:
+        """Return a part of a key: a flight's virtual CPU, a virtual CPU's domain or number."""
+        part = PARTS.get((self.term.sort, index))
+        if part is None:
             raise KeyUseError(f"part {index} of {self!r}")
-        return Key(terms.apply(FLIGHT_VCPU, self.term), self.run)
+        return wrap(terms.apply(part, self.term), self.run)
 
 
 def wrap(term: Term, run: Decider) -> Value:
@@ -184,4 +185,13 @@ def lift(value: object, sort: Sort) -> Term:
             return terms.integer(int(value))
         if value in CONSTANTS.get(sort, {}):
             return CONSTANTS[sort][value]
+    if sort == VCPU and isinstance(value, tuple):
+        return _vcpu(list(value))  # pyright: ignore[reportUnknownArgumentType]
     raise ConstantError(f"{value!r} is no constant of sort {sort.name}")
+
+
+def _vcpu(parts: list[object]) -> Term:
+    """Return the virtual CPU of a domain and a number, of which nothing more is known."""
+    if len(parts) != 2:  # noqa: PLR2004 - a domain and a number
+        raise ConstantError(f"{parts!r} is no virtual CPU")
+    return terms.apply(MADE_VCPU, *(lift(part, INT) for part in parts))
