@@ -70,7 +70,7 @@ class Cache:
         if not self.enabled:
             return
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        known = self._used | (self._known if keep else set())
+        known = self._used | self._known if keep else self._used
         fresh = self.path.with_suffix(f".{os.getpid()}")
         fresh.write_text(json.dumps(sorted(known)), "utf-8")
         fresh.replace(self.path)
