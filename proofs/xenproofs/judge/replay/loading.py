@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from xenmodel.abi import assist, pte
 from xenmodel.abi.memory_map import LOW_FRAMES, MemoryMap
 from xenmodel.machine import Machine, plain_machine
-from xenmodel.memory.rows import Entry, Frame, Place
+from xenmodel.memory.rows import Entry, Frame, MachineToPhys, Place
+from xenproofs.judge.adapter import plain
 from xenproofs.judge.trace.pageinfo import PageInfo
 from xenproofs.judge.trace.snapshot import Snapshot
 from xenspec.table import SELF_MAP_SLOT, XEN_END_SLOT, XEN_FIRST_SLOT, PlainWords
-from xenspec.vocabulary import DomId, Mfn, PageType, VcpuId
+from xenspec.vocabulary import SLOTS, DomId, Mfn, PageType, VcpuId
 
 DOMAIN0 = DomId(0)
 TOP = 4
@@ -71,12 +72,7 @@ def load_snapshot(snapshot: Snapshot) -> Loaded:
     m.words = words
     make_rows_of_io(m, memory)
     load_domain(m, snapshot, cpus)
-    for run in snapshot.page_info_runs:
-        info = run.info
-        for mfn in range(run.mfn, run.mfn + run.length):
-            fill_frame(m.frames[mfn], info)
-    for mfn, pfn in snapshot.m2p():
-        m.m2p[mfn].pfn = (1 << 64) - 1 if pfn is None else pfn
+    _load_books(m, snapshot)
     load_xen_slots(m, snapshot)
     typed: Counter[int] = Counter()
     general: Counter[int] = Counter()
@@ -96,22 +92,33 @@ def make_rows_of_io(m: Machine, memory: MemoryMap) -> None:
         first = max(first, end)
 
 
-def fill_frame(frame: Frame, info: PageInfo) -> None:
-    """Set a frame's row to what page_info says of a frame of Domain0."""
-    frame.owner = DOMAIN0
-    frame.place = Place.RAM
-    frame.mappable_io = False
-    frame.allocated = info.allocated
-    frame.special = info.xenheap
-    frame.type = info.type
-    frame.type_count = info.type_count
-    frame.ref_count = info.ref_count
-    frame.validated = info.validated
-    frame.pinned = info.pinned
-    frame.partial = info.partial
-    frame.noncoherent = info.noncoherent
+def _load_books(m: Machine, snapshot: Snapshot) -> None:
+    """Make the rows of Domain0's frames, and of the machine-to-physical map."""
+    frames, m2p = plain(m.frames), plain(m.m2p)
+    for run in snapshot.page_info_runs:
+        info = run.info
+        for mfn in range(run.mfn, run.mfn + run.length):
+            frames[mfn] = frame_of(info)
+    for mfn, pfn in snapshot.m2p():
+        m2p[mfn] = MachineToPhys() if pfn is None else MachineToPhys(pfn)
+
+
+def frame_of(info: PageInfo) -> Frame:
+    """Return the row of a frame of Domain0 of which page_info says this."""
     table = PageType.L1 <= info.type <= PageType.L4
-    frame.next_slot = 512 if table and info.validated else 0
+    return Frame(
+        owner=DOMAIN0,
+        allocated=info.allocated,
+        special=info.xenheap,
+        type=info.type,
+        type_count=info.type_count,
+        ref_count=info.ref_count,
+        validated=info.validated,
+        pinned=info.pinned,
+        partial=info.partial,
+        noncoherent=info.noncoherent,
+        next_slot=SLOTS if table and info.validated else 0,
+    )
 
 
 def load_domain(m: Machine, snapshot: Snapshot, cpus: int) -> None:
@@ -161,7 +168,7 @@ def _link_table(m: Machine, t: int, level: int, counts: tuple[Counter[int], Coun
     """Make the rows of a table's present entries, and count what they hold."""
     typed, general = counts
     slot = m.words.next_present(t, 0)
-    while slot < 512:  # noqa: PLR2004 - slots of a frame
+    while slot < SLOTS:
         if level != TOP or not XEN_FIRST_SLOT <= slot < XEN_END_SLOT:
             word = m.words[t, slot]
             e = m.entries[t, slot]

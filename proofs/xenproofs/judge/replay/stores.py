@@ -8,6 +8,7 @@ a frame that was last a table, and has not been writable since, must still hold 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from xenmodel.abi.descriptor import ACCESSED as DESCRIPTOR_ACCESSED
 from xenmodel.abi.pte import ACCESSED_DIRTY
 from xenmodel.machine import Machine
 from xenproofs.judge import trace
@@ -45,10 +46,11 @@ class GuestStores:
         self.known.add(mfn)
 
     def _take(self, mfn: int, event: trace.Validate) -> None:
+        own = DESCRIPTOR_ACCESSED if event.type == PageType.SEG else ACCESSED_DIRTY
         now: dict[int, int] = {e.slot: e.word for e in event.entries}
         if mfn in self.known:
             before = self.words.pages.get(mfn, {})
-            changed = [s for s in {*before, *now} if (before.get(s, 0) ^ now.get(s, 0)) & ~ACCESSED_DIRTY]
+            changed = [s for s in {*before, *now} if (before.get(s, 0) ^ now.get(s, 0)) & ~own]
             if changed:
                 self.refused.append(
                     f"frame {mfn:#x} was never writable since it was a table, but slot {min(changed)} changed"
