@@ -54,7 +54,7 @@ PAGE = Key(symbol("page", FRAME), CONFINED)
         (lambda: hash(PAGE), KeyUseError),
         (lambda: int(COUNT), KeyUseError),
         (lambda: "ab"[COUNT], KeyUseError),
-        (lambda: list(PAGE), KeyUseError),
+        (lambda: list(PAGE), KeyUseError),  # pyright: ignore[reportUnknownLambdaType]
         (lambda: range(COUNT), KeyUseError),
         (lambda: bool(COUNT), SoundnessError),
         (lambda: bool(PAGE), SoundnessError),
