@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from types import CodeType, FrameType, GeneratorType
+from types import FrameType
 
 from xenmodel.dispatch import dispatch
 from xenmodel.hypercall import SPIN, Call, Marker, Result, Steps
@@ -216,15 +216,12 @@ def _to_the_end(x: Call, call: MmuUpdate | MmuextOp) -> Steps[Result]:
 def place_of(steps: object) -> tuple[tuple[object, ...], ...]:
     """Return where a generator stands, and those that it waits for: in the code, and its numbers."""
     found: list[tuple[object, ...]] = []
-    while isinstance(steps, GeneratorType):
-        frame, code = steps.gi_frame, steps.gi_code
-        found.append((code.co_name, *_place(frame, code)))
-        steps = steps.gi_yieldfrom
+    frame: object = getattr(steps, "gi_frame", None)
+    while isinstance(frame, FrameType):
+        code = frame.f_code
+        numbers = (frame.f_locals.get(name) for name in code.co_varnames)
+        held = (value if isinstance(value, int) else None for value in numbers)
+        found.append((code.co_name, frame.f_lasti, *held))
+        steps = getattr(steps, "gi_yieldfrom", None)
+        frame = getattr(steps, "gi_frame", None)
     return tuple(found)
-
-
-def _place(frame: FrameType | None, code: CodeType) -> tuple[object, ...]:
-    if frame is None:
-        return ()
-    numbers = (frame.f_locals.get(name) for name in code.co_varnames)
-    return (frame.f_lasti, *(value if isinstance(value, int | tuple) else None for value in numbers))

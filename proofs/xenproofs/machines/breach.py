@@ -21,6 +21,8 @@ class Breach:
 
     name: str
     text: str
+    names: frozenset[str] = frozenset()
+    """Every invariant that was broken at the same moment."""
 
 
 def breach(moves: Sequence[Move], *, every_step: bool = False) -> Breach | None:
@@ -48,4 +50,4 @@ def until_breach(world: World, moves: Sequence[Move]) -> tuple[int, Breach | Non
     if not world.violations:
         return played, None
     first = world.violations[0]
-    return played, Breach(first.name, str(first))
+    return played, Breach(first.name, str(first), frozenset(v.name for v in world.violations))

@@ -11,8 +11,9 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
+from itertools import islice
 
 from xenproofs.machines.episode import Episode, Plan, play
 from xenproofs.machines.faults import fault_named
@@ -148,19 +149,22 @@ class Campaign:
         """Play episodes in several processes; give them as they end."""
         numbers = self._numbers(begun)
         with ProcessPoolExecutor(self.jobs, initializer=_worker) as workers:
-            pending: set[Future[Episode]] = set()
             try:
-                while True:
-                    for number in numbers:
-                        pending.add(workers.submit(play, self.plan, number))
-                        if len(pending) >= self.jobs * AHEAD:
-                            break
-                    if not pending:
-                        return
-                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
-                    yield from (one.result() for one in done)
+                yield from self._as_they_end(workers, numbers)
             finally:
                 workers.shutdown(wait=False, cancel_futures=True)
+
+    def _as_they_end(self, workers: Executor, numbers: Iterator[int]) -> Iterator[Episode]:
+        """Keep the processes busy; give episodes as they end."""
+
+        def submitted(count: int) -> set[Future[Episode]]:
+            return {workers.submit(play, self.plan, number) for number in islice(numbers, count)}
+
+        pending = submitted(self.jobs * AHEAD)
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            yield from (one.result() for one in done)
+            pending |= submitted(len(done))
 
     def shrunk(self, episode: Episode) -> Story:
         """Tell what was found, then make it short."""

@@ -11,7 +11,7 @@ import dis
 import importlib
 import inspect
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import CodeType, FunctionType
@@ -81,7 +81,7 @@ def _globals_of(code: CodeType) -> set[str]:
 
 
 @contextmanager
-def planted(fault: Fault | None) -> Iterator[None]:
+def planted(fault: Fault | None) -> Generator[None]:
     """Run with a fault; with none, as ever."""
     with ExitStack() as undo:
         for path, edits in _by_function(fault.edits if fault else ()).items():
