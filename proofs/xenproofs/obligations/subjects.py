@@ -168,6 +168,9 @@ def subject(name: str, function: Callable[..., object], writes: frozenset[str]) 
 APART: Final = frozenset({"domains.lifecycle"})
 """Modules whose steps are no subjects although their subsystem's are: building and burying domains, of which
 no invariant says yet what a domain that does not exist must not own."""
+LATER: Final = frozenset({"idle_cpu"})
+"""Single steps that are no subjects yet: it writes the row of an idle virtual CPU, and no invariant says yet that
+a guest's virtual CPU is none of these."""
 PROVED: Final = frozenset({"memory", "tlb", "domains", "events.frames"})
 """Subsystems whose steps are subjects; the steps of others are listed as not proved yet (`awaiting`)."""
 
@@ -188,10 +191,10 @@ def _subsystem(function: Callable[..., object]) -> str:
 @cache
 def subjects() -> dict[str, Subject]:
     """Return every step that is proved, by name; all of the model is imported for it."""
-    chosen = {name: f for name, f in _every().items() if _subsystem(f) in PROVED}
+    chosen = {name: f for name, f in _every().items() if _subsystem(f) in PROVED and name not in LATER}
     return {name: subject(name, f, frozenset(WRITES[name])) for name, f in chosen.items()}
 
 
 def awaiting() -> list[str]:
     """Return the names of the steps that are no subjects yet."""
-    return sorted(name for name, f in _every().items() if _subsystem(f) not in PROVED)
+    return sorted(name for name, f in _every().items() if _subsystem(f) not in PROVED or name in LATER)
