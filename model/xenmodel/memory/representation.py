@@ -92,12 +92,12 @@ def validated_table_has_every_slot(s: State, f: Mfn) -> bool:
 
 
 @invariant(property=5)
-def unvalidated_memory_is_not_in_use(s: State, f: Mfn) -> bool:
-    """Writable or shared memory that is not validated is held as nothing, the flush of its change apart."""
+def memory_is_validated(s: State, f: Mfn) -> bool:
+    """Writable and shared memory is validated, in use or not, once the flush of its change is over."""
     frame = s.frames[f]
     return implies(
-        ((frame.type == WRITABLE) | (frame.type == SHARED)) & Not(frame.validated) & Not(frame.flushing),
-        lambda: frame.type_count == 0,
+        ((frame.type == WRITABLE) | (frame.type == SHARED)) & Not(frame.flushing),
+        lambda: frame.validated,
     )
 
 
