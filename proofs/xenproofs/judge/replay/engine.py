@@ -239,6 +239,14 @@ class Replay:
                 )
         return wrong
 
+    def _preempted(self, marker: object, preemption: Preemption | None) -> bool:
+        """Answer a preemption point; a wait for another CPU would last for ever."""
+        if marker is SPIN:
+            raise Stuck
+        preempted = preemption is not None and preemption.answer(marker)
+        self.report.assumed["preemption"] += preempted
+        return preempted
+
     def drive(self, steps: Steps[T], preemption: Preemption | None = None) -> T:
         """Run steps to their end; preemption points are answered, steps are shown to the observer."""
         observe = self.observe_step
@@ -249,11 +257,7 @@ class Replay:
                 shown = send(answer)
                 answer = None
                 if shown.__class__ is Marker:
-                    if shown is SPIN:
-                        raise Stuck
-                    if preemption is not None and preemption.answer(shown):
-                        answer = True
-                        self.report.assumed["preemption"] += 1
+                    answer = self._preempted(shown, preemption)
                 elif observe is not None:
                     observe(shown)
         except StopIteration as end:

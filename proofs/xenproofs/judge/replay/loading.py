@@ -146,11 +146,10 @@ def load_domain(m: Machine, snapshot: Snapshot, cpus: int) -> None:
 
 def load_xen_slots(m: Machine, snapshot: Snapshot) -> None:
     """Learn what Xen writes into the L4 slots that belong to it from the tables that show it."""
-    for table in snapshot.tables.values():
-        if table.level == TOP:
-            for e in table.entries:
-                if XEN_FIRST_SLOT <= e.slot < XEN_END_SLOT and e.slot != SELF_MAP_SLOT:
-                    m.xen_slots[e.slot] = e.word
+    tops = (table for table in snapshot.tables.values() if table.level == TOP)
+    for e in (e for table in tops for e in table.entries):
+        if XEN_FIRST_SLOT <= e.slot < XEN_END_SLOT and e.slot != SELF_MAP_SLOT:
+            m.xen_slots[e.slot] = e.word
 
 
 def _load_table(m: Machine, mfn: int, level: int, entries: list[tuple[int, int]]) -> None:
@@ -170,13 +169,10 @@ def _link_table(m: Machine, t: int, level: int, counts: tuple[Counter[int], Coun
     slot = m.words.next_present(t, 0)
     while slot < SLOTS:
         if level != TOP or not XEN_FIRST_SLOT <= slot < XEN_END_SLOT:
-            word = m.words[t, slot]
             e = m.entries[t, slot]
-            _fill_entry(m, e, t, level, word)
-            if e.backed:
-                general[e.target] += 1
-                if level > 1 or e.writable:
-                    typed[e.target] += 1
+            _fill_entry(m, e, t, level, m.words[t, slot])
+            general[e.target] += e.backed
+            typed[e.target] += e.backed and (level > 1 or e.writable)
         slot = m.words.next_present(t, slot + 1)
 
 

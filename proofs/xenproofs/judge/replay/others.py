@@ -28,11 +28,13 @@ ADDRESS_BITS = 0xFF
 
 def name(line: Hypercall) -> str:
     """Return a call's name with its command, as reports count it."""
-    command = getattr(line.args, "cmd", None)
-    if command is None:
-        tag = getattr(getattr(line.args, "__struct_config__", None), "tag", None)
-        command = tag if isinstance(tag, str) else None
-    return line.op if command is None else f"{line.op}/{command}"
+    args = line.args
+    command: object = getattr(args, "cmd", None)
+    if isinstance(args, trace.OtherArgs | trace.Unknown):
+        command = args.fields.get("cmd")
+    elif command is None:
+        command = getattr(getattr(args, "__struct_config__", None), "tag", None)
+    return f"{line.op}/{command}" if isinstance(command, str | int) else line.op
 
 
 def answer(replay: "Replay", x: Call, line: Hypercall) -> Judged | None:
