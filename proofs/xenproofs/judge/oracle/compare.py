@@ -1,7 +1,8 @@
 """What counts as agreeing: each field of an answer, and exactly the pages that changed.
 
 Xen's own slots of a top-level table hold Xen's frame numbers: there the flags are compared, and that the
-model shows Xen's placeholder. A handle's number depends on history: that one was given is compared.
+model shows Xen's placeholder. A grant handle, and a device address, depend on history: compared is that one
+was given.
 """
 
 from collections.abc import Mapping
@@ -35,6 +36,11 @@ class Got:
     new: int | None = None
     out: Out | None = None
     st: dict[str, Seen] = field(default_factory=dict[str, Seen])
+    hrc: int | None = None
+    """The hypercall's own return code, where `rc` is a status."""
+    handle: int | None = None
+    dev: str | None = None
+    """The frame at the device address of a grant mapping."""
 
 
 def expected_pages(answer: Answer) -> dict[str, Seen]:
@@ -67,6 +73,16 @@ def differences(answer: Answer, got: Got, left_out: frozenset[str] = NO_PAGES) -
         found.append("out")
     if (answer.st or got.st) and _kept(expected_pages(answer), left_out) != _kept(got.st, left_out):
         found.append("st")
+    return found + _grant_differences(answer, got)
+
+
+def _grant_differences(answer: Answer, got: Got) -> list[str]:
+    """Return the fields that only grant operations give, if they differ."""
+    found = ["hrc"] if answer.hrc != got.hrc else []
+    if (answer.handle is None) != (got.handle is None):
+        found.append("handle")
+    if (answer.dev is None) != (got.dev is None):
+        found.append("dev")
     return found
 
 
@@ -106,7 +122,9 @@ def shown_answer(answer: Answer) -> Mapping[str, object]:
     fault = None if answer.fault is None else (answer.fault.vec, answer.fault.err)
     value = _shown_value(answer.val)
     out, pages = _shown_out(answer), expected_pages(answer)
-    return shown(Got(answer.rc, answer.done, value, fault, answer.cr2off, answer.new, out, pages))
+    told_back = Got(answer.rc, answer.done, value, fault, answer.cr2off, answer.new, out, pages)
+    told_back.hrc, told_back.handle, told_back.dev = answer.hrc, answer.handle, answer.dev
+    return shown(told_back)
 
 
 def shown(got: Got) -> Mapping[str, object]:
@@ -119,6 +137,9 @@ def shown(got: Got) -> Mapping[str, object]:
         "cr2off": got.cr2off,
         "new": got.new,
         "out": got.out,
+        "hrc": got.hrc,
+        "handle": got.handle,
+        "dev": got.dev,
         "st": {name: list(state) for name, state in got.st.items()} or None,
     }
     return {name: item for name, item in fields.items() if item is not None}
