@@ -169,8 +169,8 @@ APART: Final = frozenset({"domains.lifecycle"})
 """Modules whose steps are no subjects although their subsystem's are: building and burying domains, of which
 no invariant says yet what a domain that does not exist must not own."""
 LATER: Final = frozenset({"idle_cpu"})
-"""Single steps that are no subjects yet: this one writes the row of an idle virtual CPU, and no invariant says
-yet that a guest's virtual CPU is none of these."""
+"""Single steps that are no subjects yet: this one writes the row of an idle virtual CPU, and no invariant
+says yet that a guest's virtual CPU is none of these."""
 PROVED: Final = frozenset({"memory", "tlb", "domains", "events.frames"})
 """Subsystems whose steps are subjects; the steps of others are listed as not proved yet (`awaiting`)."""
 
