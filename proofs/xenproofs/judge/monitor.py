@@ -117,13 +117,7 @@ class Monitor:
         if sequential and not steps:
             chosen = [invariant for invariant in chosen if invariant.key != "FlightId"]
         sets = HolderSets.of(machine) if steps else HolderSets()
-        if steps:
-            recorder = Recorder.over(machine, sets)
-            sets.recorded(recorder)
-        else:
-            named = NAMES.union(*(names_in(i.function) for i in chosen)) - {"flights"}
-            recorder = Recorder.over(machine, named=named if sequential else None)
-            recorder.layouts.add("counts", ("typed", "general", "own", "uses"))
+        recorder = _recorder(machine, sets, chosen, steps=steps, sequential=sequential)
         authors = recorder.watch(PlainTable[tuple[int, int], Author]("authors", lambda _: Author()), Author)
         granted: PlainTable[tuple[int, int], Granted] = PlainTable("granted", lambda _: Granted())
         ghosts = Ghosts(sets.counts, sets.held, authors, recorder.watch(granted, Granted))
@@ -141,16 +135,18 @@ class Monitor:
             counting=RunningCounts(recorder, store_of(sets.counts), holders=not steps),
             steps=steps,
         )
-        for table in recorder.layouts.by_table:
-            monitor._by_table[table] = [
-                (b, b.dependencies[table]) for b in bundles.values() if table in b.dependencies
-            ]
-        layout = recorder.layouts.by_table["counts"]
-        monitor._count_fields = (
-            layout.mask(frozenset({"typed", "general"})),
-            layout.mask(frozenset({"own", "uses"})),
-        )
+        monitor._find_dependencies()
         return monitor
+
+    def _find_dependencies(self) -> None:
+        """Note which bundles depend on which table, and the fields of `counts` by what they are about."""
+        layouts = self.recorder.layouts.by_table
+        for table in layouts:
+            self._by_table[table] = [
+                (b, b.dependencies[table]) for b in self.bundles.values() if table in b.dependencies
+            ]
+        mask = layouts["counts"].mask
+        self._count_fields = (mask(frozenset({"typed", "general"})), mask(frozenset({"own", "uses"})))
 
     # --- Evaluating -----------------------------------------------------------------------------------------
 
@@ -345,6 +341,20 @@ class Monitor:
 
 
 GHOST_TABLES: Final = frozenset({"held", "counts", "authors", "granted"})
+
+
+def _recorder(
+    machine: Machine, sets: HolderSets, chosen: list[AnyInvariant], *, steps: bool, sequential: bool
+) -> Recorder:
+    """Return what records a machine's changes: all of them, or those that the invariants name."""
+    if steps:
+        recorder = Recorder.over(machine, sets)
+        sets.recorded(recorder)
+        return recorder
+    named = NAMES.union(*(names_in(i.function) for i in chosen)) - {"flights"}
+    recorder = Recorder.over(machine, named=named if sequential else None)
+    recorder.layouts.add("counts", ("typed", "general", "own", "uses"))
+    return recorder
 
 
 def _place(write: Write) -> str:
