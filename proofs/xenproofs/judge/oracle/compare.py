@@ -67,13 +67,17 @@ def differences(answer: Answer, got: Got, left_out: frozenset[str] = NO_PAGES) -
         found.append("fault")
     if answer.cr2off != got.cr2off and (answer.fault is None or answer.fault.vec == PAGE_FAULT):
         found.append("cr2off")  # other faults leave CR2 as the last page fault set it
-    if answer.new != got.new:
-        found.append("new")
+    return found + _change_differences(answer, got, left_out) + _grant_differences(answer, got)
+
+
+def _change_differences(answer: Answer, got: Got, left_out: frozenset[str]) -> list[str]:
+    """Return which of the fields that say what changed differ."""
+    found = ["new"] if answer.new != got.new else []
     if answer.out != got.out and _shown_out(answer) != got.out:
         found.append("out")
     if (answer.st or got.st) and _kept(expected_pages(answer), left_out) != _kept(got.st, left_out):
         found.append("st")
-    return found + _grant_differences(answer, got)
+    return found
 
 
 def _grant_differences(answer: Answer, got: Got) -> list[str]:
