@@ -217,7 +217,7 @@ def new_frame(memory: MemoryMap, mfn: int) -> Frame:
     """Return the row of a frame that nothing is known of: I/O space, or RAM that nobody owns."""
     if memory.is_ram(mfn):
         return Frame()
-    known = mfn < memory.frames
+    known = 0 <= mfn < memory.frames
     return Frame(
         owner=DOMID_IO,
         place=Place.IO,

@@ -1,0 +1,22 @@
+"""Stories that once broke something."""
+
+from __future__ import annotations
+
+import pytest
+
+from xenproofs.machines.breach import breach
+from xenproofs.machines.moves import parse
+
+STORIES = {
+    "no frame is not a frame of I/O space": (
+        "descriptors vcpu=1 a=7 b=1 d=140",
+        "select vcpu=1 b=2",
+        "descriptors vcpu=1 d=86",
+    ),
+}
+
+
+@pytest.mark.parametrize("every_step", [False, True], ids=["call", "step"])
+@pytest.mark.parametrize("lines", STORIES.values(), ids=STORIES)
+def test_it_breaks_nothing_any_more(lines: tuple[str, ...], *, every_step: bool) -> None:
+    assert breach([parse(line) for line in lines], every_step=every_step) is None
