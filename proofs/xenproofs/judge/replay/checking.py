@@ -12,6 +12,7 @@ from xenproofs.judge.monitor import Monitor, Violation
 from xenproofs.judge.replay.engine import Replay
 from xenproofs.judge.replay.report import Breach
 from xenproofs.judge.trace import Hypercall, Line, TrappedWrite
+from xenproofs.judge.trace.words import is_list
 from xenspec.vocabulary import DomId
 
 
@@ -72,11 +73,18 @@ class Checking:
         checked.vacuous = self.monitor.vacuous()
 
 
+def key_text(key: object) -> str:
+    """Return a key as text; numbers of more than one digit, which are mostly frames, in hexadecimal."""
+    if is_list(key):
+        return f"({', '.join(key_text(part) for part in key)})"
+    return f"{key:#x}" if isinstance(key, int) and key > 9 else str(key)  # noqa: PLR2004 - a digit
+
+
 def breach(violation: Violation, when: str, now: Line | None, file: str) -> Breach:
     """Return a violation with its place in the recording; `now` is None before the first line."""
     return Breach(
         name=violation.name,
-        key=str(violation.key),
+        key=key_text(violation.key),
         sentence=violation.sentence,
         detail=violation.detail,
         when=when,

@@ -29,9 +29,9 @@ def title(line: Line) -> str:
 def _short(args: trace.Args) -> str:
     """Return the arguments on one line."""
     if isinstance(args, trace.MmuUpdate):
-        return _listed([request_text(r) for r in args.reqs])
+        return _listed(["re-entry"] * args.preempted + [request_text(r) for r in args.reqs])
     if isinstance(args, trace.MmuextOp):
-        return _listed([ext_text(op) for op in args.ops])
+        return _listed(["re-entry"] * args.preempted + [ext_text(op) for op in args.ops])
     if isinstance(args, trace.UpdateVaMapping | trace.UpdateVaMappingOtherdomain):
         return f"{args.va:#x}: {entry_text(args.val)}"
     if isinstance(args, trace.Multicall):
