@@ -13,6 +13,11 @@ STORIES = {
         "select vcpu=1 b=2",
         "descriptors vcpu=1 d=86",
     ),
+    "a page that was a top-level table names Xen's frames when it is pinned again": (
+        "base vcpu=3 a=8",
+        "base vcpu=3",
+        "pin vcpu=2 a=8",
+    ),
 }
 
 

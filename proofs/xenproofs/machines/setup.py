@@ -32,8 +32,10 @@ FREE_START = 0x1C0
 FRAMES = 0x200
 BOOT_FLAGS = PRESENT | RW | USER | ACCESSED | DIRTY
 READ_ONLY = PRESENT | USER | ACCESSED | DIRTY
-IO_FRAMES = (0xB8, 0xFEC00)
-"""I/O frames that moves name: their rows exist from the start."""
+XEN_FRAMES = (1, 2)
+"""What Xen's own slots of a top-level table map."""
+IO_FRAMES = (0xB8, 0xFEC00, *XEN_FRAMES)
+"""Frames outside memory that moves or Xen's slots name: their rows exist from the start."""
 XENS = (Mfn(0x1B0), Mfn(0x1B1))
 """A page of either domain that Xen itself writes to, as the shared information page."""
 BOOT_SLOT = 272
@@ -60,7 +62,7 @@ def estate(domain: DomId) -> Estate:
 def small_world(cpus: int = 2) -> Machine:
     """Return a machine with both domains running: vCPU k of either domain starts on CPU k."""
     m = plain_machine(MemoryMap(ram=((0, FRAMES),), frames=FRAMES), cpu_count=cpus)
-    m.xen_slots.update({256: entry(1, READ_ONLY), 260: entry(2, BOOT_FLAGS)})
+    m.xen_slots.update({256: entry(XEN_FRAMES[0], READ_ONLY), 260: entry(XEN_FRAMES[1], BOOT_FLAGS)})
     for domain in DOMAINS:
         _create(m, estate(domain))
     for f in IO_FRAMES:
