@@ -60,6 +60,12 @@ DUEL: Final = "tests/duel/build/xen"
 """Made by `make -C tests/duel setup`."""
 CASES: Final = "tests/recordings/oracle_sample.jsonl.gz"
 SHARED: Final = "../shared/recordings"
+ORACLE: Final = "../shared/oracle"
+ORACLE_FILES: Final = tuple(
+    f"{by}_{kind}.jsonl.gz"
+    for by in ("dom0", "guest")
+    for kind in ("sys_mem", "rnd_mem", "sys_evt", "rnd_evt")
+)
 
 
 def replay(name: str, recordings: str, start: str, end: str, *, folder: str = SHARED) -> Stage:
@@ -67,7 +73,7 @@ def replay(name: str, recordings: str, start: str, end: str, *, folder: str = SH
     files = [f"{folder}/{one}.jsonl.gz" for one in recordings.split()]
     ends = [f"{folder}/{one}.json.gz" for one in (start, end)]
     words = f"xencheck replay {' '.join(files)} --from {ends[0]} --expect {ends[1]}"
-    return Stage(name, python(words), limit=240, needs=(*files, *ends), shown=16)
+    return Stage(name, python(words), limit=600, needs=(*files, *ends), shown=16)
 
 
 EVIDENCE: Final = (
@@ -75,15 +81,27 @@ EVIDENCE: Final = (
     Stage("oracle cases", python(f"xencheck oracle {CASES}"), needs=(CASES,)),
 )
 
+PROOFS: Final = (
+    Stage("prove, z3", python("xencheck prove --jobs 2"), limit=1500, cores=2, shown=6),
+    Stage(
+        "prove, a sample by cvc5",
+        python("xencheck prove --solver cvc5 --sample 2 --jobs 2"),
+        limit=600,
+        cores=2,
+        shown=6,
+    ),
+)
+
 VERIFY: Final = (
     Stage("command line", python("xencheck --version")),
     *EVIDENCE,
+    *PROOFS,
 )
 
 TEST: Final = (
     *EVIDENCE,
     # The longest first: two run at a time.
-    Stage("unit tests", python("pytest tests --ignore=tests/house/test_wheel.py"), limit=600, shown=12),
+    Stage("unit tests", python("pytest tests --ignore=tests/house/test_wheel.py"), limit=1800, shown=12),
     # A new seed each time, printed; it stops after the seconds given.
     Stage("machines", python("xencheck fuzz --time 60s --jobs 2"), limit=240, cores=2, shown=4),
     Stage("machines, each step", python("xencheck fuzz --time 20s --check step"), limit=180, shown=4),
@@ -94,7 +112,15 @@ TEST: Final = (
     Stage("imports", script("lint-imports"), limit=60),
     Stage("ruff check", python("ruff check"), limit=60),
     Stage("ruff format", python("ruff format --check"), limit=60),
-    Stage("prove", python("xencheck prove"), limit=900, needs=("tool/xencheck/commands/prove.py",)),
+    *PROOFS,
+    Stage(
+        "oracle cases of ../shared",
+        python(f"xencheck oracle --jobs 2 {' '.join(f'{ORACLE}/{name}' for name in ORACLE_FILES)}"),
+        limit=600,
+        needs=tuple(f"{ORACLE}/{name}" for name in ORACLE_FILES),
+        cores=2,
+        shown=8,
+    ),
     replay("replay of r1 chained", "r1_boot r1_workload", "r1_snap_sod", "r1_snap_1"),
     replay("replay of r1 resumed", "r1_workload", "r1_snap_0", "r1_snap_1"),
     replay("replay of r3's boot", "r3_boot", "r3_snap_sod", "r3_snap_0"),
@@ -118,7 +144,7 @@ DEEP: Final = (
 )
 
 PLANS: Final = {
-    "verify": Plan(VERIFY, budget=300),
-    "test": Plan(TEST, budget=1200),
+    "verify": Plan(VERIFY, budget=1200),  # 5 minutes on two quiet cores
+    "test": Plan(TEST, budget=3600),  # 20 minutes on two quiet cores; this leaves room for a busy machine
     "deep": Plan(DEEP, budget=24 * 3600),
 }
