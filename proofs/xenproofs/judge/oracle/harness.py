@@ -44,6 +44,8 @@ class Harness:
     def batch(self, call: MmuUpdate | MmuextOp) -> Result:
         """Make a call, and re-enter it as often as Xen asks."""
         result = run(dispatch(self.x, call))
+        if result.continuation is None:
+            return result
         done = result.done
         while result.continuation is not None:
             rest = result.continuation.args
