@@ -63,7 +63,7 @@ LIST: tuple[Fault, ...] = (
                 "frame.validated, frame.type_count = True, frame.type_count + 1",
             ),
         ),
-        (COUNTED,),
+        (COUNTED, LEFT),
         advisories=(299, 401),
     ),
     Fault(
