@@ -103,8 +103,10 @@ TEST: Final = (
     # The longest first: two run at a time.
     Stage("unit tests", python("pytest tests --ignore=tests/house/test_wheel.py"), limit=1800, shown=12),
     # A new seed each time, printed; it stops after the seconds given.
-    Stage("machines", python("xencheck fuzz --time 60s --jobs 2"), limit=240, cores=2, shown=4),
-    Stage("machines, each step", python("xencheck fuzz --time 20s --check step"), limit=180, shown=4),
+    Stage("machines", python("xencheck fuzz --seed 1 --time 60s --jobs 2"), limit=240, cores=2, shown=4),
+    Stage(
+        "machines, each step", python("xencheck fuzz --seed 2 --time 20s --check step"), limit=180, shown=4
+    ),
     Stage("pyright", python(f"pyright --pythonpath {sys.executable}"), limit=300),
     Stage("mypy", python("mypy"), limit=300),
     Stage("wheel", python("pytest tests/house/test_wheel.py"), limit=300, shown=12),
