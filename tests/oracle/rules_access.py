@@ -12,14 +12,16 @@ from tests.oracle.switches import (
     around,
     constant,
     descriptors,
+    geometry,
     instead,
     together,
 )
 from xenmodel.abi import descriptor
 from xenmodel.abi.descriptor import accepted, stored
+from xenmodel.domains.traps import SetTrapTable
 from xenmodel.hardware.access import Fault
 from xenmodel.machine import Machine
-from xenmodel.memory.descriptors import map_ldt_page
+from xenmodel.memory.descriptors import UpdateDescriptor, drop_ldt, map_ldt_page
 from xenmodel.memory.updates import modify, take_locked_l1, unlock_and_drop
 from xenmodel.step import Refused
 from xenspec.vocabulary import EFAULT, PageType
@@ -27,7 +29,7 @@ from xenspec.vocabulary import EFAULT, PageType
 if TYPE_CHECKING:
     from xenmodel.hardware.access import Reach
     from xenmodel.hypercall import Call
-    from xenspec.vocabulary import Mfn, Va, VcpuId
+    from xenspec.vocabulary import FlightId, Mfn, Va, VcpuId
 
 UNALIGNED: Final = 7
 GATE: Final = 0xC
@@ -209,6 +211,44 @@ def by_type(old: Sequence) -> Sequence:
     return new
 
 
+def at_the_word_below(old: Sequence) -> Sequence:
+    """Take an unaligned descriptor for the one that begins below."""
+
+    def new(x: Call, call: UpdateDescriptor) -> Steps:
+        return (yield from old(x, UpdateDescriptor(call.address & ~UNALIGNED, call.value)))
+
+    return new
+
+
+def as_memory(old: Sequence) -> Sequence:
+    """Take every page as memory where a descriptor is updated."""
+
+    def new(x: Call, k: FlightId, want: PageType, **kwargs: object) -> Silent:
+        again = want == PageType.SEG and x.m.frames[x.m.flights[k].frame].type == PageType.SEG
+        yield from old(x, k, PageType.WRITABLE if again else want, **kwargs)
+
+    return new
+
+
+def dropping_with_entries(old: Sequence) -> Sequence:
+    """Drop the LDT's pages whenever an entry changes."""
+
+    def new(x: Call, *args: object, **kwargs: object) -> Silent:
+        yield from old(x, *args, **kwargs)
+        yield from drop_ldt(x)
+
+    return new
+
+
+def unreadable_is_empty(old: Sequence) -> Sequence:
+    """Take a trap table that cannot be read for an empty one."""
+
+    def new(x: Call, call: SetTrapTable) -> Steps:
+        return (yield from old(x, SetTrapTable(call.handlers)))
+
+    return new
+
+
 RULES: Final = (
     Rule(
         "REPORT 15: stores to read-only L1 tables are carried out",
@@ -246,4 +286,18 @@ RULES: Final = (
     Rule("RULES 13: and must be aligned", around("hardware.access._store_to_table", rounding)),
     Rule("RULES 17: the processor marks what it uses", instead("hardware.walk.mark_used", unmarked)),
     Rule("RULES 19: an unused frame is no table", around("domains.page_frame_info.page_frame_info", by_type)),
+    Rule(
+        "REPORT 17: descriptors are aligned",
+        around("memory.descriptors.update_descriptor", at_the_word_below),
+    ),
+    Rule("REPORT 18: handlers have canonical addresses", geometry("canonical", gates_too)),
+    Rule(
+        "REPORT 18: a trap table must be readable",
+        around("domains.traps.set_trap_table", unreadable_is_empty),
+    ),
+    Rule("RULES 10: a descriptor page stays one", around("memory.promotion.take_type", as_memory)),
+    Rule(
+        "RULES 11: unmapping does not drop the LDT's pages",
+        around("memory.updates.modify", dropping_with_entries),
+    ),
 )

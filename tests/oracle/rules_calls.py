@@ -20,14 +20,17 @@ from xenmodel.abi import assist
 from xenmodel.domains.naming import addressed_domain, named_domain
 from xenmodel.hypercall import Result
 from xenmodel.memory.memory_op import MAX_CONTROL_ORDER, MemoryOpResult
-from xenmodel.memory.mmuext_op import Command, ExtOp
+from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp
 from xenmodel.step import Refused
-from xenspec.vocabulary import DOMID_IO, EACCES, EINVAL, ENOSYS, EPERM, ESRCH, DomId
+from xenspec.vocabulary import DOMID_IO, EACCES, EINVAL, ENOSYS, EPERM, ESRCH, DomId, PageType
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from xenmodel.domains.vm_assist import VmAssist
     from xenmodel.hypercall import Call
-    from xenmodel.memory.memory_op import Reservation
+    from xenmodel.memory.memory_op import Exchange, Reservation
+    from xenmodel.memory.mmu_update import MmuUpdate
     from xenmodel.memory.update_va_mapping import UpdateVaMapping
     from xenspec.vocabulary import Mfn
 
@@ -185,6 +188,80 @@ def absent_refused(old: Sequence) -> Sequence:
     return new
 
 
+def whole_number(old: Sequence) -> Sequence:
+    """Let the upper half of the named domain count in mmuext_op."""
+
+    def new(x: Call, call: MmuextOp) -> Steps:
+        if call.foreign >> 16:
+            return Result(rc=-ESRCH, counted=False)
+        return (yield from old(x, call))
+
+    return new
+
+
+def others_tables_only(old: Sequence) -> Sequence:
+    """Refuse the own domain as the owner of the tables."""
+
+    def new(x: Call, call: MmuUpdate) -> Steps:
+        if call.foreign >> 16 == x.domain + 1:
+            return Result(rc=-ESRCH, counted=False)
+        return (yield from old(x, call))
+
+    return new
+
+
+def plain_sources(old: Sequence) -> Sequence:
+    """Refuse to copy a page table."""
+
+    def new(x: Call, op: ExtOp, named: DomId) -> Silent:
+        source = x.m.frames[op.arg2 or 0]
+        if op.command == Command.COPY_PAGE and source.type_count and source.type <= PageType.L4:
+            raise Refused("switched off", EINVAL)
+        yield from old(x, op, named)
+
+    return new
+
+
+def all_or_nothing(old: Sequence) -> Sequence:
+    """Answer that nothing was exchanged where not all was."""
+
+    def new(x: Call, call: Exchange) -> Steps:
+        answer = yield from old(x, call)
+        assert isinstance(answer, MemoryOpResult)
+        return MemoryOpResult(answer.rc, 0, answer.frames) if answer.rc else answer
+
+    return new
+
+
+def exchange_of(errno: int) -> Callable[[Sequence], Sequence]:
+    """Answer 0 where an exchange is refused with an errno."""
+
+    def make(old: Sequence) -> Sequence:
+        def new(x: Call, call: Exchange) -> Steps:
+            answer = yield from old(x, call)
+            assert isinstance(answer, MemoryOpResult)
+            return MemoryOpResult(0, answer.done) if answer.rc == -errno else answer
+
+        return new
+
+    return make
+
+
+def past_refusals(old: Sequence) -> Sequence:
+    """Go on with the next extent after a refusal."""
+
+    def new(*args: object) -> Steps:
+        return (yield from answering(None)(old)(*args)) or []
+
+    return new
+
+
+def itself_alone(x: Call, target: DomId) -> None:
+    """Let no domain control another."""
+    if target != x.domain:
+        raise Refused("switched off", EPERM)
+
+
 RULES: Final = (
     Rule("REPORT 11: another domain's vCPU is EPERM", around("memory.mmuext_op.operation", for_anybody)),
     Rule("REPORT 12: the own number is ESRCH", instead("domains.naming.named_domain", by_own_number)),
@@ -222,4 +299,19 @@ RULES: Final = (
         around("memory.memory_op.reservation", big_orders_refused),
     ),
     Rule("REPORT 19: nor is an absent domain", around("memory.memory_op.reservation", absent_refused)),
+    Rule("REPORT 16: a table may be copied", around("memory.mmuext_op.operation", plain_sources)),
+    Rule("RULES 5: mmuext_op takes the lower half", around("memory.mmuext_op.mmuext_op", whole_number)),
+    Rule(
+        "RULES 5: the own tables are named as a foreign domain's",
+        around("memory.mmu_update.mmu_update", others_tables_only),
+    ),
+    Rule("RULES 14: an exchange stops half-way", around("memory.memory_op.exchange", all_or_nothing)),
+    Rule(
+        "RULES 14: an absent domain is ESRCH there", around("memory.memory_op.exchange", exchange_of(ESRCH))
+    ),
+    Rule("RULES 14: another one EPERM for a guest", around("memory.memory_op.exchange", exchange_of(EPERM))),
+    Rule("RULES 14: giving up stops at the first refusal", around("memory.memory_op._extent", past_refusals)),
+    Rule(
+        "RULES 14: Domain0 gives up another's frames", instead("domains.naming.require_control", itself_alone)
+    ),
 )

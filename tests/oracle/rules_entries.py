@@ -17,6 +17,8 @@ from tests.oracle.switches import (
 )
 from xenmodel.abi import pte
 from xenmodel.machine import Machine
+from xenmodel.memory.validation import write_readonly_m2p, write_xen_slots
+from xenmodel.step import Refused
 from xenspec.vocabulary import EBUSY, EFAULT, EINVAL, EPERM, FlightId, PageType
 
 if TYPE_CHECKING:
@@ -145,6 +147,59 @@ def no_way_is_a_fault(old: Sequence) -> Sequence:
     return new
 
 
+def unlocked_is_a_fault(old: Sequence) -> Sequence:
+    """Answer EFAULT where the entry's table is no L1 table in use."""
+
+    def new(*args: object) -> Steps:
+        if not (yield from old(*args)):
+            raise Refused("switched off", EFAULT)
+        return True
+
+    return new
+
+
+def tables_unmapped(old: Sequence) -> Sequence:
+    """Refuse every mapping of a page table, also read-only ones."""
+
+    def new(x: Call, k: FlightId, word: int, *owners: int) -> Steps:
+        frame = x.m.frames[x.m.pte.target(word)]
+        if frame.type_count and PageType.L1 <= frame.type <= PageType.L4:
+            raise Refused("switched off", EBUSY)
+        return (yield from old(x, k, word, *owners))
+
+    return new
+
+
+def way_unmarked(x: Call, va: int) -> Steps:
+    """Find an address's L1 table without marking the way to it."""
+    yield from ()
+    table = x.m.vcpus[x.vcpu].base
+    for slot in x.m.pte.indices(va)[:-1]:
+        word = x.m.words[table, slot]
+        if not x.m.pte.present(word) or not x.m.pte.guest_address(va):
+            return None
+        table = x.m.pte.target(word)
+    return table
+
+
+def shown_always(m: Machine, k: FlightId, *, readonly_m2p: bool) -> None:
+    """Show the machine-to-physical map in every top-level table."""
+    del readonly_m2p
+    write_xen_slots(m, k, readonly_m2p=True)
+
+
+def shown_never(m: Machine, k: FlightId, *, readonly_m2p: bool) -> None:
+    """Show it in none that is only validated."""
+    del readonly_m2p
+    write_xen_slots(m, k, readonly_m2p=False)
+
+
+def never_hidden(m: Machine, k: FlightId, *, shown: bool) -> None:
+    """Leave the map where it is shown."""
+    if shown:
+        write_readonly_m2p(m, k, shown=shown)
+
+
 RULES: Final = (
     Rule(
         "REPORT 3: raw words go into memory that is no table",
@@ -217,5 +272,19 @@ RULES: Final = (
     Rule(
         "RULES 21: Xen's own pages are never tables",
         around("memory.promotion.take_type", special_frames_free),
+    ),
+    Rule("REPORT 6: a table may be mapped read-only", around("memory.targets.take_leaf", tables_unmapped)),
+    Rule("RULES 2: nor is anything from 0xfd00000 on", constant("abi.memory_map.IO_LIMIT", 1 << 40)),
+    Rule(
+        "RULES 9: no M2P in a table that is only pinned",
+        instead("memory.validation.write_xen_slots", shown_always),
+    ),
+    Rule("RULES 9: but under m2p_strict", instead("memory.validation.write_xen_slots", shown_never)),
+    Rule("RULES 9: shown when the table is loaded", instead("memory.roots._shows_m2p", no)),
+    Rule("RULES 9: hidden from user mode", instead("memory.validation.write_readonly_m2p", never_hidden)),
+    Rule("RULES 17: update_va_mapping marks the way", instead("hardware.walk.l1_table_of", way_unmarked)),
+    Rule(
+        "RULES 18: only through a validated L1 table",
+        around("memory.updates.take_locked_l1", unlocked_is_a_fault),
     ),
 )

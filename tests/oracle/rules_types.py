@@ -182,6 +182,17 @@ def same_base_refused(old: Sequence) -> Sequence:
     return new
 
 
+def loaded_stays_pinned(old: Sequence) -> Sequence:
+    """Refuse to unpin the table that is loaded."""
+
+    def new(x: Call, f: int, owner: int) -> Steps:
+        if f == x.m.vcpus[x.vcpu].base:
+            raise Refused("switched off", EINVAL)
+        return (yield from old(x, f, owner))
+
+    return new
+
+
 RULES: Final = (
     Rule(
         "REPORT 1: memory keeps its type without holders", instead("memory.claim.drop_type", forgetful_drop)
@@ -254,5 +265,8 @@ RULES: Final = (
     Rule(
         "RULES 7b: the slot counts, not the entries before",
         around("memory.promotion._abandon", counting_entries),
+    ),
+    Rule(
+        "REPORT 10: the loaded table may be unpinned", around("memory.roots.unpin_table", loaded_stays_pinned)
     ),
 )
