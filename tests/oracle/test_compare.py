@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import pytest
 
+from xenproofs.judge.oracle import ask
 from xenproofs.judge.oracle.run import judge_files
+from xenproofs.judge.trace.case_ops import UvmOp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
+
+    from xenproofs.judge.oracle.compare import Got
 
 Json: TypeAlias = "int | str | list[Json] | dict[str, Json] | None"
 Fields: TypeAlias = "dict[str, Json]"
@@ -230,3 +234,20 @@ def test_xens_own_slots_are_compared_by_their_flags(lines: Sequence[str], tmp_pa
     path.write_text(json.dumps(case))
     _, _, found = judge_files([path]).diverged[0]
     assert found.fields == ("val",)
+
+
+def test_a_model_that_fails_has_diverged(
+    lines: Sequence[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> Got:
+        raise ZeroDivisionError("by zero")
+
+    monkeypatch.setitem(ask.ASK, UvmOp, fail)
+    path = tmp_path / "failing.jsonl"
+    path.write_text(
+        "\n".join(next(line for line in lines if f'"{op}"' in line) for op in ("uvm", "vm_assist"))
+    )
+    report = judge_files([path])
+    assert (report.cases_agreed, report.cases_diverged) == (1, 1)
+    _, _, found = report.diverged[0]
+    assert found.answered["failure"] == "ZeroDivisionError: by zero"

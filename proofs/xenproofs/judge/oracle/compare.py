@@ -41,6 +41,8 @@ class Got:
     handle: int | None = None
     dev: str | None = None
     """The frame at the device address of a grant mapping."""
+    failure: str | None = None
+    """What kept the model from answering at all: a fault of the model."""
 
 
 def expected_pages(answer: Answer) -> dict[str, Seen]:
@@ -56,6 +58,8 @@ def differences(answer: Answer, got: Got, left_out: frozenset[str] = NO_PAGES) -
 
     `left_out`: pages whose page_info is not compared.
     """
+    if got.failure is not None:
+        return ["failure"]
     found: list[str] = []
     if answer.rc != got.rc:
         found.append("rc")
@@ -144,6 +148,7 @@ def shown(got: Got) -> Mapping[str, object]:
         "hrc": got.hrc,
         "handle": got.handle,
         "dev": got.dev,
+        "failure": got.failure,
         "st": {name: list(state) for name, state in got.st.items()} or None,
     }
     return {name: item for name, item in fields.items() if item is not None}

@@ -13,6 +13,7 @@ from xenproofs.judge.oracle.names import Names
 from xenproofs.judge.oracle.pages import FREE, RAW, USUAL, Seen, seen, told
 from xenproofs.judge.oracle.start import ASKERS, Bench
 from xenproofs.judge.oracle.verdict import START, Breach, CaseVerdict, Divergence, op_name
+from xenproofs.judge.trace.case_ops import CaseOp
 from xenproofs.judge.trace.cases import Case
 
 
@@ -88,6 +89,14 @@ def _begins_so(case: Case, known: Mapping[str, Seen]) -> bool:
     return all(state == given.get(name, USUAL) for name, state in known.items())
 
 
+def _ask(harness: Harness, op: CaseOp) -> Got:
+    """Put an operation to the model; that it fails is an answer too, and never the right one."""
+    try:
+        return ASK[type(op)](harness, op)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is the model's answer to this case
+        return Got(0, failure=f"{type(error).__name__}: {error}")
+
+
 def _play_ops(case: Case, harness: Harness, observer: Observer, checked: CheckedBench | None) -> CaseVerdict:
     """Play every operation up to a divergence; after a deviation, pages that show it are left out."""
     total, agreed = len(case.ops), 0
@@ -96,7 +105,7 @@ def _play_ops(case: Case, harness: Harness, observer: Observer, checked: Checked
     diverged: Divergence | None = None
     for index, step in enumerate(case.ops):
         harness.changes = frozenset(step.answer.st)
-        got = ASK[type(step.ask)](harness, step.ask)
+        got = _ask(harness, step.ask)
         got.st = observer.changes()
         if checked is not None:
             breaches += [Breach(case, index, violation) for violation in checked.after_call()]
