@@ -5,12 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from msgspec import structs
 
-from tests.replay.boot import BOOT, CHECKPOINT, START, content, lines, replayed, written
+from tests.replay.boot import BOOT, CHECKPOINT, START, call, content, lines, replayed, written
 from xenproofs.judge.replay.beginning import begin
+from xenproofs.judge.replay.checking import Check, Checking
 from xenproofs.judge.replay.playing import play_all
 from xenproofs.judge.replay.saving import save
 from xenspec.errors import BadInput
+from xenspec.vocabulary import Mfn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -100,3 +103,19 @@ def test_the_last_call_to_play_may_be_chosen() -> None:
     play_all(replay, [BOOT], until=100)
     assert replay.report.hypercalls == 100
     assert replay.position.top == 100
+
+
+def test_another_vcpu_s_base_pointer_is_learnt_from_its_first_call(shared: Path) -> None:
+    """A snapshot in the middle of a run shows the base pointers of one vCPU."""
+    replay = begin(shared / "recordings" / "r3_snap_0.json.gz")
+    Checking(replay, Check.STEP)
+    base = Mfn(0x12A10)
+    assert replay.machine.unattributed[base].typed == 1
+    line = structs.replace(call(40), n=61_679, vcpu=1, cr3=base)
+    replay.play(BOOT, [structs.replace(line, cr3=Mfn(0x12A11)), line, line])
+    assert [d.why for d in replay.report.diverged.first] == [
+        "at entry Xen's base pointer is 0x12a11, the model has none"
+    ]
+    assert replay.report.assumed["base pointer of a vCPU that the snapshot does not show"] == 1
+    assert replay.machine.unattributed[base].typed == 0
+    assert not replay.report.checked.violated

@@ -68,16 +68,18 @@ ORACLE_FILES: Final = tuple(
 )
 
 
-def replay(name: str, recordings: str, start: str, end: str, *, folder: str = SHARED) -> Stage:
+def replay(
+    name: str, recordings: str, start: str, end: str, *, folder: str = SHARED, check: str = "off"
+) -> Stage:
     """Replay recordings from a snapshot and compare the end with another; names without their endings."""
     files = [f"{folder}/{one}.jsonl.gz" for one in recordings.split()]
     ends = [f"{folder}/{one}.json.gz" for one in (start, end)]
-    words = f"xencheck replay {' '.join(files)} --from {ends[0]} --expect {ends[1]}"
+    words = f"xencheck replay {' '.join(files)} --from {ends[0]} --expect {ends[1]} --check {check}"
     return Stage(name, python(words), limit=600, needs=(*files, *ends), shown=16)
 
 
 EVIDENCE: Final = (
-    replay("replay of r1's boot", "r1_boot", "r1_snap_sod", "r1_snap_0", folder=BUNDLED),
+    replay("replay of r1's boot", "r1_boot", "r1_snap_sod", "r1_snap_0", folder=BUNDLED, check="call"),
     Stage("oracle cases", python(f"xencheck oracle {CASES}"), needs=(CASES,)),
 )
 
@@ -129,6 +131,7 @@ TEST: Final = (
 )
 
 DEEP: Final = (
+    Stage("damage to r1's boot", python("tests.replay.campaign"), limit=3600, cores=2, shown=1),
     # The proof without its cache, wide scopes and long searches go here.
     Stage(
         "unit tests, deep", ("env", "XENCHECK_PROFILE=deep", *python("pytest tests")), limit=7200, shown=12

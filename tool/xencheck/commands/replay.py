@@ -74,10 +74,10 @@ def command(recordings: tuple[Path, ...], **options: Unpack[Options]) -> Exit:
     report.interrupted = replay.stop
     if expected is not None and not replay.stop:
         report.expectation = compare(replay.machine, expected)
-    if options["saved"] is not None:
-        save(replay, options["saved"])
     found = first_found(report)
     explanation = [] if found is None else explain(options["start"], recordings, found)
+    if options["saved"] is not None:
+        save(replay, options["saved"])
     show(report, explanation, in_json=options["in_json"])
     return outcome(report)
 

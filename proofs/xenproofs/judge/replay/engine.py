@@ -11,6 +11,7 @@ from xenmodel.dispatch import MulticallResult, dispatch, multicall
 from xenmodel.domains.modes import come_back
 from xenmodel.hypercall import SPIN, Call, Continuation, Marker, Steps, T
 from xenmodel.machine import Machine
+from xenmodel.memory.rows import NO_FRAME
 from xenproofs.judge import trace
 from xenproofs.judge.replay import others, ports, translate, trapped
 from xenproofs.judge.replay.ahead import Ahead
@@ -26,6 +27,7 @@ from xenproofs.judge.replay.answers import (
     refusal_of,
 )
 from xenproofs.judge.replay.events import judge_events
+from xenproofs.judge.replay.loading import learn_base
 from xenproofs.judge.replay.position import Position
 from xenproofs.judge.replay.preemption import Had, Preemption, inner_done, stopped_in, unpins
 from xenproofs.judge.replay.report import Difference, ReplayReport
@@ -149,9 +151,15 @@ class Replay:
 
     def _at_entry(self, line: Hypercall) -> str:
         """Judge what is known before the call: the base pointer. Return what is wrong, else nothing."""
-        base = self.machine.vcpus[VcpuId((line.dom, line.vcpu))].base
+        v = VcpuId((line.dom, line.vcpu))
+        base = self.machine.vcpus[v].base
         if base != line.cr3:
-            return f"at entry Xen's base pointer is {line.cr3:#x}, the model's {base:#x}"
+            if base == NO_FRAME and learn_base(self.machine, v, line.cr3):
+                self.report.assumed["base pointer of a vCPU that the snapshot does not show"] += 1
+                self.stores.learnt_something()
+                return ""
+            mine = "the model has none" if base == NO_FRAME else f"the model's {base:#x}"
+            return f"at entry Xen's base pointer is {line.cr3:#x}, {mine}"
         return ""
 
     def _count(self, line: Hypercall, judged: Judged, wrong: str, *, tail: bool) -> None:

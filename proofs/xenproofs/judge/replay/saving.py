@@ -27,8 +27,10 @@ def save(replay: Replay, path: Path) -> None:
     """Save a replay between two lines, whole or not at all.
 
     Raises:
-        BadInput: the file cannot be written.
+        BadInput: the file cannot be written, or the machine stands in the middle of a call.
     """
+    if replay.broken:
+        raise BadInput("there is no state to save: the model gave up in the middle of a call", file=str(path))
     try:
         write_state(path, state_of(replay))
     except OSError as error:

@@ -27,7 +27,7 @@ class GuestStores:
     pending: list[trace.Validate] = field(default_factory=list[trace.Validate])
     learnt: int = 0
     learns: Callable[[], None] | None = None
-    """Called when a frame's contents have been learnt."""
+    """Called when the machine was changed by what the recording shows of the guest."""
     refused: list[str] = field(default_factory=list[str])
 
     def expect(self, events: Iterable[trace.Event]) -> None:
@@ -57,6 +57,10 @@ class GuestStores:
                 )
         self.words.pages[mfn] = {s: w for s, w in now.items() if w}
         self.learnt += 1
+        self.learnt_something()
+
+    def learnt_something(self) -> None:
+        """Tell that the machine was changed by no step of it."""
         if self.learns is not None:
             self.learns()
 
