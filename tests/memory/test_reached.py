@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from xenspec.vocabulary import EntryId, Mfn
 
-    
+
 SCENARIOS: Final = sorted(reached.SCENARIOS)
 
 
