@@ -126,8 +126,8 @@ class Campaign:
         if mutant.text is not None:
             try:
                 damaged = self._read(mutant.text, index)
-            except BadInput as error:
-                return f"refused: {error.field or 'the line'}: {error.message}"
+            except BadInput:
+                return "refused by the reader"
             rest = [structs.replace(damaged, line=mutant.line), *rest]
         return self._played(replay, rest, mutant.line)
 
