@@ -25,8 +25,6 @@ TABLES: Final = tuple(
 NUMBERS: Final = (-1, 0, 1, 2, 3, 4, 5, 7, 511, 512, 513, 0x7FF4, 1 << 60)
 """Values that mean something somewhere: frames, levels, slots, domains, limits."""
 ENTRIES: Final = (0, 0x3, 0x100067, 0x100065, 0x00008200_00000000, 0x00CFF300_0000FFFF, 1 << 47)
-TRIES: Final = 1500
-"""Random pairs and triples that are tried."""
 
 
 class Place(NamedTuple):
@@ -89,13 +87,13 @@ def nearby_frames(places: list[Place]) -> tuple[int, ...]:
     return tuple(dict.fromkeys(first for first in firsts if isinstance(first, int)))
 
 
-def _attempts(view: StateView, rng: Random) -> Iterator[dict[Place, object]]:
+def _attempts(view: StateView, rng: Random, tries: int) -> Iterator[dict[Place, object]]:
     """Yield what to change together: each single field, then random pairs and triples."""
     places = neighbourhood(view)
     nearby = nearby_frames(places)
     for place in places:
         yield from ({place: value} for value in others(get(view, place), nearby))
-    for attempt in range(TRIES):
+    for attempt in range(tries):
         if attempt % 50 == 0:
             places = neighbourhood(view)
             nearby = nearby_frames(places)
@@ -112,15 +110,17 @@ def pretend(view: StateView, key: Hashable, like: Hashable) -> None:
             rows[key] = dataclasses.replace(row)
 
 
-def search(view: StateView, evaluate: Callable[[], object], wanted: Callable[[], bool], rng: Random) -> bool:
+def search(
+    view: StateView, evaluate: Callable[[], object], wanted: Callable[[], bool], rng: Random, tries: int
+) -> bool:
     """Return whether some changes make `wanted` hold; the state is left as it was.
 
-    `evaluate` reads what is to be changed.
+    `evaluate` reads what is to be changed; `tries` are the random pairs and triples that are tried.
     """
     forget(view)
     evaluate()
     try:
-        return wanted() or any(_hit(view, changes, wanted) for changes in _attempts(view, rng))
+        return wanted() or any(_hit(view, changes, wanted) for changes in _attempts(view, rng, tries))
     finally:
         forget(view)
 

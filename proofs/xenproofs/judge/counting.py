@@ -119,14 +119,14 @@ class RunningCounts:
             self._claims[e] = now
 
     def _claim(self, t: int, claim: EntryClaim, by: int) -> None:
-        counts = self.counts[claim.target]
         if self._holders:
+            counts = self.counts[claim.target]
             counts.general += by
             if claim.typed:
                 counts.typed += by
             self.touched.add(claim.target)
         if claim.linear:
-            counts.uses += by
+            self.counts[claim.target].uses += by
             self.counts[t].own += by
             self.relinked |= {t, claim.target}
 

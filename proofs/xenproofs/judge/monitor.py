@@ -27,13 +27,15 @@ from xenmodel.memory.holding import HOLDING, KINDS
 from xenmodel.memory.representation import REPRESENTATION
 from xenmodel.step import WRITES, Refused
 from xenproofs.judge.adapter import AnyInvariant, keys_of, stateless
+from xenproofs.judge.authors import Authors
 from xenproofs.judge.bundles import OWN_TABLES, Bundle, Dependency, Tally
 from xenproofs.judge.counting import NAMES, RunningCounts
 from xenproofs.judge.explain import explain
 from xenproofs.judge.ghost import HolderSets
-from xenproofs.judge.recording import Change, Recorder, Write
+from xenproofs.judge.holdings import of_frame
+from xenproofs.judge.recording import ALL_FIELDS, Change, Recorder, Write
 from xenproofs.judge.refinement import forbidden
-from xenproofs.judge.tracking import Author, Ghosts, Granted, StateView, names_in, store_of
+from xenproofs.judge.tracking import Ghosts, Granted, StateView, names_in, store_of
 from xenspec.memory.invariants import SAFETY
 from xenspec.table import PlainTable
 from xenspec.vocabulary import DomId
@@ -90,7 +92,9 @@ class Monitor:
     view: StateView
     ghosts: Ghosts
     counting: RunningCounts
-    steps: bool
+    authors: Authors
+    sets: HolderSets | None
+    """The holders as steps tell them, in step mode."""
     actor: DomId = DomId(0)
     """The domain whose call is being made."""
     _by_table: dict[str, list[tuple[Bundle, Dependency]]] = field(
@@ -118,9 +122,9 @@ class Monitor:
             chosen = [invariant for invariant in chosen if invariant.key != "FlightId"]
         sets = HolderSets.of(machine) if steps else HolderSets()
         recorder = _recorder(machine, sets, chosen, steps=steps, sequential=sequential)
-        authors = recorder.watch(PlainTable[tuple[int, int], Author]("authors", lambda _: Author()), Author)
+        authors = Authors(recorder)
         granted: PlainTable[tuple[int, int], Granted] = PlainTable("granted", lambda _: Granted())
-        ghosts = Ghosts(sets.counts, sets.held, authors, recorder.watch(granted, Granted))
+        ghosts = Ghosts(sets.counts, sets.held, authors.table, recorder.watch(granted, Granted))
         view = StateView.of(recorder.machine, ghosts)
         bundles = {
             key: Bundle(key, [i for i in chosen if i.key == key], recorder.layouts, view)
@@ -133,7 +137,8 @@ class Monitor:
             view=view,
             ghosts=ghosts,
             counting=RunningCounts(recorder, store_of(sets.counts), holders=not steps),
-            steps=steps,
+            authors=authors,
+            sets=sets if steps else None,
         )
         monitor._find_dependencies()
         return monitor
@@ -148,6 +153,11 @@ class Monitor:
         mask = layouts["counts"].mask
         self._count_fields = (mask(frozenset({"typed", "general"})), mask(frozenset({"own", "uses"})))
 
+    @property
+    def steps(self) -> bool:
+        """Whether every step is checked."""
+        return self.sets is not None
+
     # --- Evaluating -----------------------------------------------------------------------------------------
 
     def start(self) -> list[Violation]:
@@ -155,10 +165,7 @@ class Monitor:
         self.recorder.drain()
         self.counting.start()
         self._counted()
-        entries, frames = store_of(self.machine.entries), store_of(self.machine.frames)
-        for e, row in entries.items():
-            if row.linked and row.backed and frames[row.target].owner != frames[e[0]].owner:
-                self.ghosts.authors[e].domain = frames[e[0]].owner
+        self.authors.begin()
         self.recorder.drain()
         return self.check_all()
 
@@ -180,8 +187,9 @@ class Monitor:
         if self.counting.touched or self.counting.relinked:
             changes.setdefault("counts", []).extend(self._counted())
         if "entries" in changes:
-            self._note_authors(changes["entries"])
-            changes |= self._drain_authors()
+            changes["authors"] = self.authors.note(changes["entries"], self.actor)
+        if self.sets is not None:
+            self._admit(self.sets, changes)
         for table, of_table in changes.items():
             fields = 0
             for change in of_table:
@@ -196,9 +204,9 @@ class Monitor:
     def _counted(self) -> list[Change]:
         """Return which counts have changed."""
         of_holders, of_entries = self._count_fields
-        counting = self.counting
-        found = [Change(f, of_holders, (), ()) for f in counting.touched]
-        found += [Change(f, of_entries, (), ()) for f in counting.relinked]
+        counting, known = self.counting, store_of(self.machine.frames)
+        found = [Change(f, of_holders, (), ()) for f in counting.touched if f in known]
+        found += [Change(f, of_entries, (), ()) for f in counting.relinked if f in known]
         counting.touched.clear()
         counting.relinked.clear()
         return found
@@ -221,9 +229,7 @@ class Monitor:
         for table in OWN_TABLES[key_type]:
             if table == "words":
                 yield from self.recorder.words.keys()
-            elif table == "counts":
-                yield from store_of(self.ghosts.counts)
-            else:
+            elif table != "counts":
                 yield from self.recorder.journals[table].store
 
     def _mark_holds(self, changes: Iterable[Change]) -> None:
@@ -233,20 +239,16 @@ class Monitor:
             if kind in by_kind:
                 by_kind[kind].mark((frame, a, b))
 
-    def _note_authors(self, changes: list[Change]) -> None:
-        """Remember who linked an entry to another domain's frame."""
-        entries, frames = store_of(self.machine.entries), store_of(self.machine.frames)
-        authors = store_of(self.ghosts.authors)
-        for e in keys_of(changes, entries):
-            row = entries[e]
-            if not (row.linked and row.backed):
-                continue
-            if e in authors or frames[row.target].owner != frames[e[0]].owner:
-                self.ghosts.authors[e].domain = self.actor
-
-    def _drain_authors(self) -> dict[str, list[Change]]:
-        found = self.recorder.journals["authors"].changes()
-        return {"authors": found} if found else {}
+    def _admit(self, sets: HolderSets, changes: dict[str, list[Change]]) -> None:
+        """Let frames that were not known before have the holders that their first rows show."""
+        frames = store_of(self.machine.frames)
+        new = [change for change in changes.get("frames", ()) if change.mask == ALL_FIELDS]
+        for f in keys_of(new, frames):
+            for frame, holder, typed, general in of_frame(f, frames.fresh(f)):
+                sets.take(frame, holder, typed=typed, general=general)
+        if new:
+            for table in ("held", "counts"):
+                changes.setdefault(table, []).extend(self.recorder.journals[table].changes())
 
     # --- Step mode ------------------------------------------------------------------------------------------
 

@@ -190,14 +190,15 @@ def premise_names(function: Callable[..., object]) -> frozenset[str]:
     """Return the names that an invariant may read before it turns out to be vacuous.
 
     These are the names outside its consequents, which are the functions inside it. If a consequent may itself
-    be vacuous they count as well.
+    be vacuous, or one of these functions may belong to the premise, all names count.
     """
     if not isinstance(function, FunctionType):
         return frozenset()
+    outside = set(function.__code__.co_names)
     inside = {name for code in _codes_in(function.__code__) for name in _names_of(code)}
-    if "implies" in _reachable(function, inside, inner=True):
+    if outside & {"both", "either"} or "implies" in _reachable(function, inside, inner=True):
         return names_in(function)
-    return frozenset(_reachable(function, set(function.__code__.co_names), inner=False))
+    return frozenset(_reachable(function, outside, inner=False))
 
 
 def _reachable(function: FunctionType, names: set[str], *, inner: bool) -> set[str]:
