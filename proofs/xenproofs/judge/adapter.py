@@ -7,6 +7,7 @@ but for whoever treats all tables alike their key and row types are in the way: 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
+from xenmodel.machine import Machine
 from xenspec.invariant import Invariant
 from xenspec.table import PlainTable, PlainWords, Table, Words
 from xenspec.transition import Transition, Transitions
@@ -49,6 +50,11 @@ def plain_words(words: Words) -> PlainWords:
 def anonymous(table: Table[K, R]) -> AnyTable:
     """Set a table's key and row types aside."""
     return cast("AnyTable", plain(table))
+
+
+def table_of(machine: Machine, name: str) -> AnyTable:
+    """Return a machine's table by its name, key and row types set aside."""
+    return anonymous(cast("AnyTable", getattr(machine, name)))
 
 
 def any_journal(journal: "Journal[K, R]") -> AnyJournal:

@@ -11,29 +11,17 @@ is a number with one bit for each (`Layout`), because changes are many and must 
 """
 
 from collections.abc import Callable, Hashable, ItemsView, Iterator
-from dataclasses import dataclass, fields, replace
+from copy import copy
+from dataclasses import dataclass, fields
 from itertools import compress
 from operator import attrgetter, ne
 from typing import Final, Generic, NamedTuple, TypeVar
 
 from xenmodel.abi.memory_map import MemoryMap
-from xenmodel.domains.rows import (
-    DirtyCpu,
-    Domain,
-    Globals,
-    NamedFrame,
-    PhysicalCpu,
-    TablePage,
-    TrapHandler,
-    Unattributed,
-    Vcpu,
-)
-from xenmodel.hardware.rows import TlbEntry
-from xenmodel.machine import Machine, plain_machine
+from xenmodel.machine import TABLES, Machine, plain_machine
 from xenmodel.memory.holders import Ghost
-from xenmodel.memory.rows import Entry, Flight, Frame, MachineToPhys
-from xenproofs.judge.adapter import AnyJournal, any_journal, plain, plain_words
-from xenspec.table import PlainTable, PlainWords, Table
+from xenproofs.judge.adapter import AnyJournal, AnyTable, any_journal, plain_words, table_of
+from xenspec.table import PlainTable, PlainWords
 
 K = TypeVar("K", bound=Hashable)
 R = TypeVar("R")
@@ -196,11 +184,12 @@ class JournalPages(dict[int, dict[int, int]]):
 class JournalWords(PlainWords):
     """Words that remember what was in place of each one written since the last drain."""
 
-    __slots__ = ("_pages", "before", "layout")
+    __slots__ = ("_emptied", "_pages", "before", "layout")
 
     def __init__(self, words: PlainWords, layout: Layout) -> None:
         super().__init__(words.slots, (words.xen_first, words.xen_end), words.self_map)
         self.before: dict[tuple[int, int], int] = {}
+        self._emptied: set[tuple[int, int]] = set()
         self.layout = layout
         self.pages = self._pages = JournalPages(words.pages, self.before)
 
@@ -220,8 +209,9 @@ class JournalWords(PlainWords):
         self._pages.discard(frame)
 
     def keys(self) -> Iterator[tuple[int, int]]:
-        """Return the places of all words that are not zero."""
-        return ((frame, slot) for frame, page in self.pages.items() for slot in page)
+        """Return the places of all words that are not zero, or were not when they were recorded."""
+        yield from ((frame, slot) for frame, page in self.pages.items() for slot in page)
+        yield from (key for key in self._emptied if not self[key])
 
     def changes(self) -> list[Change]:
         """Return the words that differ from what they were at the last drain; begin anew."""
@@ -229,6 +219,7 @@ class JournalWords(PlainWords):
         found: list[Change] = [
             Change(key, mask, (old,), (new,)) for key, old in self.before.items() if (new := self[key]) != old
         ]
+        self._emptied.update(key for key in self.before if not self[key])
         self.before.clear()
         return found
 
@@ -248,40 +239,18 @@ class Recorder:
 
         Recorded are all tables and fields, or only those whose names are among `named`.
         """
-        layouts, journals = Layouts(), dict[str, AnyJournal]()
-
-        def journal(table: Table[K, R], row: type[R]) -> Table[K, R]:
-            store, names = plain(table), field_names(row)
-            if named is not None:
-                names = tuple(name for name in names if name in named) if store.name in named else ()
-            if not names:
-                return table
-            made = Journal(store, layouts.add(store.name, names))
-            journals[store.name] = any_journal(made)
-            return made
-
+        layouts, journals, machine = Layouts(), dict[str, AnyJournal](), copy(m)
         words = JournalWords(plain_words(m.words), layouts.add("words", ("word",)))
-        machine = replace(
-            m,
-            frames=journal(m.frames, Frame),
-            entries=journal(m.entries, Entry),
-            words=words,
-            flights=journal(m.flights, Flight),
-            m2p=journal(m.m2p, MachineToPhys),
-            domains=journal(m.domains, Domain),
-            vcpus=journal(m.vcpus, Vcpu),
-            gdt=journal(m.gdt, TablePage),
-            ldt=journal(m.ldt, TablePage),
-            traps=journal(m.traps, TrapHandler),
-            event_frames=journal(m.event_frames, NamedFrame),
-            eoi_frames=journal(m.eoi_frames, NamedFrame),
-            unattributed=journal(m.unattributed, Unattributed),
-            cpus=journal(m.cpus, PhysicalCpu),
-            dirty=journal(m.dirty, DirtyCpu),
-            tlb=journal(m.tlb, TlbEntry),
-            world=journal(m.world, Globals),
-            ghost=m.ghost if ghost is None else ghost,
-        )
+        machine.words = words
+        machine.ghost = m.ghost if ghost is None else ghost
+        for table in TABLES:
+            store = table_of(m, table)
+            names = field_names(row_class(store))
+            if named is not None:
+                names = tuple(name for name in names if name in named) if table in named else ()
+            if names:
+                journals[table] = Journal(store, layouts.add(table, names))
+                setattr(machine, table, journals[table])
         return cls(machine, layouts, journals, words)
 
     def watch(self, table: PlainTable[K, R], row: type[R]) -> Journal[K, R]:
@@ -310,6 +279,16 @@ class Recorder:
             for name, before, after in zip(self.layouts.by_table[table].fields, old, new, strict=True)
             if before != after
         ]
+
+
+def row_class(store: AnyTable) -> type:
+    """Return the class of a table's rows; some can only be made for a key of their table's kind."""
+    for key in (0, (0, 0)):
+        try:
+            return type(store.fresh(key))
+        except TypeError:
+            continue
+    raise TypeError(f"table {store.name} makes no row for a number or a pair")
 
 
 def field_names(row: type) -> tuple[str, ...]:
