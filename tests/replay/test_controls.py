@@ -109,6 +109,14 @@ def events() -> list[Hypercall]:
     ]
 
 
+def test_every_call_is_judged_or_not_modelled_or_a_re_entry(unchanged: Replay) -> None:
+    report = unchanged.report
+    assert report.tails > 0
+    assert report.not_modelled
+    assert report.hypercalls == report.calls.judged + report.not_modelled.total() + report.tails == VARIED
+    assert report.agrees
+
+
 def test_each_changed_answer_differs_at_its_line_and_is_not_obeyed(unchanged: Replay) -> None:
     by_line: dict[int, Line] = {line.line: line for line in (*answers(), *events())}
     trapped = next(x for x in lines(VARIED) if isinstance(x, TrappedWrite) and x.line == TRAPPED)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.replay.boot import BEGINNING, BOOT, START, content, lines, replayed
 from xenproofs.judge.replay.beginning import begin, resumed
+from xenproofs.judge.replay.checking import Check, Checking
 from xenproofs.judge.replay.playing import play_all
 from xenproofs.judge.replay.saving import save, state_of
 from xenspec.errors import BadInput
@@ -82,12 +83,15 @@ def test_a_state_between_a_call_and_its_re_entry_knows_what_is_to_follow(
     assert not second.report.diverged.total
 
 
-def test_the_same_replay_gives_the_same_bytes(tmp_path: Path) -> None:
-    for name in ("one", "two"):
-        replay = begin(START)
+@pytest.mark.parametrize("check", Check)
+def test_the_same_replay_gives_the_same_bytes_checked_or_not(tmp_path: Path, check: Check) -> None:
+    plain, checked = begin(START), begin(START)
+    if check is not Check.OFF:
+        Checking(checked, check)
+    for replay, name in ((plain, "plain"), (checked, "checked")):
         play_all(replay, [BOOT], until=50)
         save(replay, tmp_path / name)
-    assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+    assert (tmp_path / "plain").read_bytes() == (tmp_path / "checked").read_bytes()
 
 
 def test_a_state_that_cannot_be_written_is_bad_input_and_leaves_nothing(tmp_path: Path) -> None:

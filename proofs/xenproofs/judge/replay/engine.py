@@ -252,7 +252,8 @@ class Replay:
         if marker is SPIN:
             raise Stuck
         preempted = preemption is not None and preemption.answer(marker)
-        self.report.assumed["preemption"] += preempted
+        if preempted:
+            self.report.assumed["preemption"] += 1
         return preempted
 
     def drive(self, steps: Steps[T], preemption: Preemption | None = None) -> T:
