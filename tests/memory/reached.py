@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from xenmodel.abi.geometry import PteFormat
     from xenmodel.machine import Machine
 
+FIRST: Final = 0x100
+"""The first frame that a world gives away."""
 VA: Final = Va(0x40003000)
 PAGE: Final = 0x1000
 V: Final = VcpuId((1, 0))
