@@ -50,20 +50,21 @@ def assigned(step: FunctionType) -> set[str]:
         function = pending.pop()
         seen.add(function)
         for code in codes(function.__code__):
-            for instruction in dis.get_instructions(code):
-                if instruction.opname == "STORE_ATTR":
-                    found.add(str(instruction.argval))
-                elif instruction.opname == "STORE_SUBSCR" or instruction.argval in WHOLE_PAGES:
-                    found.add("word")
-            called = (function.__globals__.get(name) for name in code.co_names)
-            pending += [
-                value
-                for value in called
-                if isinstance(value, FunctionType)
-                and value.__module__.startswith("xenmodel")
-                and value not in seen
-            ]
+            found |= _assigned_in(code)
+            pending += [called for called in _called_in(function, code) if called not in seen]
     return found
+
+
+def _assigned_in(code: CodeType) -> set[str]:
+    instructions = list(dis.get_instructions(code))
+    fields = {str(i.argval) for i in instructions if i.opname == "STORE_ATTR"}
+    words = any(i.opname == "STORE_SUBSCR" or i.argval in WHOLE_PAGES for i in instructions)
+    return fields | ({"word"} if words else set())
+
+
+def _called_in(function: FunctionType, code: CodeType) -> list[FunctionType]:
+    named = (function.__globals__.get(name) for name in code.co_names)
+    return [f for f in named if isinstance(f, FunctionType) and f.__module__.startswith("xenmodel")]
 
 
 @pytest.mark.parametrize("name", sorted(any_step.steps()))
