@@ -7,7 +7,8 @@ import itertools
 import pytest
 
 from xenproofs.obligations.bitlevel import Fact, axioms, facts, prove_fact
-from xenproofs.obligations.proving import Options, StepProof, solver
+from xenproofs.obligations.deciding import solver
+from xenproofs.obligations.proving import Options, StepProof
 from xenproofs.obligations.subjects import subjects
 from xenproofs.solvers.verdict import Verdict, script
 from xenproofs.symbolic.axioms import COUNTING, word_axioms

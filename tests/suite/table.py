@@ -84,11 +84,15 @@ EVIDENCE: Final = (
 )
 
 PROOFS: Final = (
-    Stage("prove, z3", python("xencheck prove --jobs 2"), limit=1500, cores=2, shown=6),
     Stage(
-        "prove, a sample by cvc5",
-        python("xencheck prove --solver cvc5 --sample 2 --jobs 2"),
-        limit=600,
+        "prove, both solvers", python("xencheck prove --solver both --jobs 2"), limit=1500, cores=2, shown=6
+    ),
+)
+COLD: Final = (
+    Stage(
+        "prove, both solvers, cold",
+        python("xencheck prove --solver both --jobs 2 --no-cache"),
+        limit=1500,
         cores=2,
         shown=6,
     ),
@@ -116,7 +120,7 @@ TEST: Final = (
     Stage("imports", script("lint-imports"), limit=60),
     Stage("ruff check", python("ruff check"), limit=60),
     Stage("ruff format", python("ruff format --check"), limit=60),
-    *PROOFS,
+    *COLD,
     Stage(
         "oracle cases of ../shared",
         python(f"xencheck oracle --jobs 2 {' '.join(f'{ORACLE}/{name}' for name in ORACLE_FILES)}"),
@@ -132,7 +136,7 @@ TEST: Final = (
 
 DEEP: Final = (
     Stage("damage to r1's boot", python("tests.replay.campaign"), limit=3600, cores=2, shown=1),
-    # The proof without its cache, wide scopes and long searches go here.
+    # Wide scopes and long searches go here.
     Stage(
         "unit tests, deep", ("env", "XENCHECK_PROFILE=deep", *python("pytest tests")), limit=7200, shown=12
     ),

@@ -19,7 +19,7 @@ from xenspec.memory.descriptors import harmless
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from xenproofs.obligations.proving import Solver
+    from xenproofs.obligations.deciding import Solver
 
 W: Final = symbol("w", BITS)
 OLD: Final = symbol("old", BITS)

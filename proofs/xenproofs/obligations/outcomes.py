@@ -39,6 +39,8 @@ class StepReport:
     paths: int = 0
     infeasible: int = 0
     refusals: int = 0
+    unreachable: int = 0
+    """Paths that end well, but that no state takes: their assumptions contradict each other."""
     trivial: int = 0
     seconds: float = 0.0
     cached: int = 0

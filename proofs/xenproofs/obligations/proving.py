@@ -1,8 +1,10 @@
 """Proving one step: every feasible path that changes a row, every statement that reads what it wrote.
 
 Beside the statements, each step has obligations of its own: `refusal` (a path that is refused has written
-nothing), `declared writes` (a path writes only what the step declares), `not vacuous` (no path's assumptions
-contradict each other), and the claims that arise on the way (a holder is new, a holder is present).
+nothing), `declared writes` (a path writes only what the step declares), `not vacuous` (some path ends
+well), and the claims that arise on the way (a holder is new, a holder is present). A path whose
+assumptions contradict each other is taken from no state: it is counted as unreachable, and nothing is
+counted as proved of it.
 """
 
 from __future__ import annotations
@@ -10,49 +12,30 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
+from xenproofs.obligations.deciding import Decider, Obligation, solver
 from xenproofs.obligations.outcomes import Kind, Outcome, StepReport
 from xenproofs.obligations.statements import Statement, statements
 from xenproofs.solvers.cache import Cache, key
-from xenproofs.solvers.cvc5_solver import Cvc5
-from xenproofs.solvers.verdict import Answer, Verdict, script
+from xenproofs.solvers.verdict import Verdict
 from xenproofs.solvers.z3_solver import Z3
-from xenproofs.symbolic import terms
 from xenproofs.symbolic.axioms import word_axioms
 from xenproofs.symbolic.paths import Path, explore
 from xenproofs.symbolic.scope import Unbounded
-from xenproofs.symbolic.sorts import REF_DATATYPE, REF_SORTS
 from xenproofs.symbolic.state import SymbolicMachine
 from xenproofs.symbolic.traps import SoundnessError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from xenproofs.obligations.subjects import Subject
     from xenproofs.symbolic.terms import Term
 
 FEASIBLE: Final = Z3(rlimit=6_000)
 """Closing a side of a fork is worth little work: a side that stays open costs obligations, not soundness."""
 VACUOUS: Final = Z3(rlimit=30_000)
-
-
-class Solver(Protocol):
-    """What decides obligations."""
-
-    @property
-    def name(self) -> str:
-        """Return the solver's name."""
-        ...
-
-    @property
-    def identity(self) -> str:
-        """Return what an answer depends on beside the question."""
-        ...
-
-    def ask(self, question: str) -> Answer:
-        """Decide whether the assertions can all hold."""
-        ...
+"""Whether any state takes a path; a proof's core tells what this does not find."""
+EVERYTHING: Final = 100
+"""Percent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,11 +54,6 @@ class Options:
     """Z3's bound of work for one obligation."""
     without: frozenset[str] = frozenset()
     """Statements that are neither assumed nor proved."""
-
-
-def solver(name: str, seed: int, rlimit: int = 4_000_000) -> Solver:
-    """Return a solver by its name."""
-    return Z3(rlimit=rlimit, seed=seed) if name == "z3" else Cvc5(seed=seed)
 
 
 @dataclass(slots=True)
@@ -111,7 +89,8 @@ class StepProof:
         self.known = [*self.start.known, *subject.preconditions(self.start.state)]
         self.cache = Cache(subject.name, enabled=options.cache)
         self.report = StepReport(subject.name, subject.subsystem)
-        self.solvers = [solver(name, options.seed, options.rlimit) for name in options.solvers]
+        solvers = [solver(name, options.seed, options.rlimit) for name in options.solvers]
+        self.decider = Decider(solvers, self.cache)
         self.machine: SymbolicMachine | None = None
 
     def prove(self) -> StepReport:
@@ -120,11 +99,13 @@ class StepProof:
         try:
             for number, path in enumerate(explore(self._run, self._feasible, self.options.disabled)):
                 self._path(number, path)
+            if self.report.paths == self.report.refusals + self.report.unreachable:
+                self._note(-1, "not vacuous", Kind.VACUOUS, "no path of the step ends well")
         except (SoundnessError, AttributeError) as error:
             self._note(-1, "symbolic execution", Kind.UNDECIDED, f"{type(error).__name__}: {error}")
         self.report.seconds = time.perf_counter() - began
         self.report.cached = sum(o.cached for o in self.report.outcomes)
-        self.cache.save(keep=self.options.sample < 100 or len(self.options.solvers) == 1)  # noqa: PLR2004
+        self.cache.save(keep=self.options.sample < EVERYTHING or len(self.options.solvers) == 1)
         return self.report
 
     def _run(self, path: Path) -> None:
@@ -132,16 +113,7 @@ class StepProof:
         path.outcome = self.subject.run(self.machine)
 
     def _feasible(self, conditions: list[Term]) -> bool:
-        return self._ask(FEASIBLE, [*self.known, *conditions])[0].verdict is not Verdict.UNSAT
-
-    def _ask(self, one: Solver, assertions: Sequence[Term]) -> tuple[Answer, str]:
-        question = script(assertions, REF_DATATYPE, REF_SORTS)
-        name = key(question, one.identity)
-        answer = self.cache.find(name)
-        if answer is None:
-            answer = one.ask(question)
-            self.cache.add(name, answer)
-        return answer, question
+        return self.decider.ask(FEASIBLE, [*self.known, *conditions]).verdict is not Verdict.UNSAT
 
     def _path(self, number: int, path: Path) -> None:
         machine = self.machine
@@ -153,23 +125,23 @@ class StepProof:
         if path.outcome != "done":
             self.report.refusals += 1
             if written:
-                self._note(
-                    number, "refusal", Kind.VIOLATED, f"{path.outcome}, but wrote {', '.join(written)}"
-                )
+                note = f"{path.outcome}, but wrote {', '.join(written)}"
+                self._note(number, "refusal", Kind.VIOLATED, note)
             return
         undeclared = sorted(set(written) - self.subject.writes)
         if undeclared:
             self._note(number, "declared writes", Kind.VIOLATED, f"wrote {', '.join(undeclared)}")
-        assumed = [*self.known, *path.conditions, *path.facts]
-        if self._ask(VACUOUS, assumed)[0].verdict is Verdict.UNSAT:
-            if self._ask(VACUOUS, [*self.known, *path.conditions])[0].verdict is Verdict.UNSAT:
-                self.report.infeasible += 1
-                return
-            self._note(number, "not vacuous", Kind.VACUOUS, "the path's assumptions contradict each other")
+        assumed = [*path.conditions, *path.facts]
+        if self.decider.ask(VACUOUS, [*self.known, *assumed]).verdict is Verdict.UNSAT:
+            self.report.unreachable += 1
             return
-        for name, goal in self._goals(path, machine):
-            if self._chosen(name, number):
-                self._decide(number, name, assumed, goal)
+        trivial = self.report.trivial
+        outcomes = self._outcomes(number, self._goals(path, machine), assumed)
+        if outcomes is None:
+            self.report.trivial = trivial
+            self.report.unreachable += 1
+        else:
+            self.report.outcomes += outcomes
 
     def _goals(self, path: Path, machine: SymbolicMachine) -> list[tuple[str, Term]]:
         goals = [(f"{name} ({n})", claim) for n, (name, claim) in enumerate(path.claims)]
@@ -181,30 +153,32 @@ class StepProof:
                 goals.append((s.name, after))
         return goals
 
+    def _outcomes(
+        self, number: int, goals: list[tuple[str, Term]], assumed: list[Term]
+    ) -> list[Outcome] | None:
+        """Decide what must hold after a path; nothing if no state takes it."""
+        found: list[Outcome] = []
+        for name, goal in goals:
+            if not self._chosen(name, number):
+                continue
+            before_it = self.start.formulas.get(name)
+            own = [] if before_it is None else [before_it]
+            decision = self.decider.decide(Obligation(goal, assumed, own, self.known))
+            if decision.contradiction:
+                return None
+            if self.options.keep_questions:
+                self.report.questions.append((f"{self.subject.name}-{number}-{name}", decision.question))
+            kind, note = Kind.PROVED, ""
+            if decision.failed is not None:
+                kind, note = Kind.UNDECIDED, f"{decision.failed[0]} answers {decision.failed[1].value}"
+            seconds, cached = decision.seconds, decision.cached
+            found.append(Outcome(self.subject.name, number, name, kind, seconds, note, cached=cached))
+        return found
+
     def _chosen(self, name: str, number: int) -> bool:
-        if self.options.sample >= 100:  # noqa: PLR2004 - percent
+        if self.options.sample >= EVERYTHING:
             return True
         return int(key(f"{self.subject.name} {number} {name}", "sample")[:8], 16) % 100 < self.options.sample
-
-    def _decide(self, number: int, name: str, assumed: list[Term], goal: Term) -> None:
-        seconds: dict[str, float] = {}
-        cached = True
-        for one in self.solvers:
-            answer, question = self._ask(one, [*assumed, terms.negation(goal)])
-            cached = cached and answer.reason == "known"
-            if self.options.keep_questions and one is self.solvers[0]:
-                self.report.questions.append((f"{self.subject.name}-{number}-{name}", question))
-            if answer.verdict is Verdict.UNSAT:
-                seconds[one.name] = answer.seconds
-                continue
-            note = f"{one.name} answers {answer.verdict.value}"
-            self.report.outcomes.append(
-                Outcome(self.subject.name, number, name, Kind.UNDECIDED, seconds, note)
-            )
-            return
-        self.report.outcomes.append(
-            Outcome(self.subject.name, number, name, Kind.PROVED, seconds, cached=cached)
-        )
 
     def _note(self, number: int, name: str, kind: Kind, note: str) -> None:
         self.report.outcomes.append(Outcome(self.subject.name, number, name, kind, {}, note))

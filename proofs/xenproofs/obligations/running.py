@@ -9,6 +9,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from xenproofs.obligations.failing import find_states
 from xenproofs.obligations.outcomes import Kind, StepReport
 from xenproofs.obligations.proving import Options, StepProof
 from xenproofs.obligations.statements import statements
@@ -42,8 +43,10 @@ class ProofRun:
 
 
 def prove_one(name: str, options: Options) -> StepReport:
-    """Prove one step: what a worker runs."""
-    return StepProof(subjects()[name], options).prove()
+    """Prove one step, and look for states that break what is not proved: what a worker runs."""
+    report = StepProof(subjects()[name], options).prove()
+    find_states(subjects()[name], report)
+    return report
 
 
 def prove(names: Sequence[str], options: Options, executor: Executor) -> Iterator[StepReport]:
@@ -80,6 +83,7 @@ def numbers(report: StepReport) -> dict[str, int]:
     return {
         "paths": report.paths,
         "refusals": report.refusals,
+        "unreachable": report.unreachable,
         "obligations": len(report.outcomes),
         "proved": report.proved,
         "trivial": report.trivial,

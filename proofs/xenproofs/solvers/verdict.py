@@ -24,12 +24,16 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A verdict, how long it took, and for `sat` the values of the question's constants."""
+    """A verdict, how long it took; for `sat` the values of the question's constants.
+
+    `core` has, for `unsat`, the places of the assertions that the refutation used, if the solver tells.
+    """
 
     verdict: Verdict
     seconds: float
     reason: str = ""
     values: dict[str, str] = field(default_factory=dict[str, str])
+    core: tuple[int, ...] = ()
 
 
 def script(

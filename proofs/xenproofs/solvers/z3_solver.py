@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import z3
 
@@ -14,6 +14,10 @@ from xenproofs.solvers.verdict import Answer, Verdict
 
 RLIMIT = 20_000_000
 """Z3's own unit of work, the same on every machine; about ten seconds here."""
+HASTY = 100_000
+"""The bound for a question that is asked in full if this does not decide it."""
+TRACKED = "tracked!"
+"""What the names of tracked assertions begin with, and no name of a question does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,12 +26,18 @@ class Z3:
 
     rlimit: int = RLIMIT
     seed: int = 1
+    track: bool = False
+    """Tell which assertions a refutation used."""
     name: str = "z3"
 
     @property
     def identity(self) -> str:
         """Return what an answer depends on beside the question."""
-        return f"z3 {z3.get_version_string()} rlimit {self.rlimit} seed {self.seed}"
+        return f"z3 {z3.get_version_string()} rlimit {self.rlimit} seed {self.seed}{' tracked' * self.track}"
+
+    def hasty(self) -> Z3:
+        """Return the same solver with a small bound of work."""
+        return replace(self, rlimit=min(self.rlimit, HASTY))
 
     def ask(self, question: str) -> Answer:
         """Decide whether the assertions of an SMT-LIB text can all hold."""
@@ -35,9 +45,17 @@ class Z3:
         solver = z3.Solver()
         solver.set("rlimit", self.rlimit)
         solver.set("random_seed", self.seed)
-        solver.from_string(question)
+        if self.track:
+            assertions = z3.parse_smt2_string(question)
+            for n in range(len(assertions)):
+                solver.assert_and_track(assertions[n], z3.Bool(f"{TRACKED}{n}"))
+        else:
+            solver.from_string(question)
         verdict = Verdict(str(solver.check()))
         seconds = time.perf_counter() - started
+        if verdict is Verdict.UNSAT and self.track:
+            core = sorted(int(str(flag).removeprefix(TRACKED)) for flag in solver.unsat_core())
+            return Answer(verdict, seconds, core=tuple(core))
         if verdict is Verdict.SAT:
             model = solver.model()
             values = {str(d.name()): str(model[d]) for d in model.decls() if d.arity() == 0}

@@ -53,6 +53,7 @@ def command(subsystem: str | None, **arguments: Unpack[Arguments]) -> Exit:
 
     An obligation is a step, a feasible path that changes a row, and an invariant that reads what changed.
     """
+    from xenproofs.obligations.failing import find_story
     from xenproofs.obligations.proving import Options
     from xenproofs.obligations.running import chosen, write_expected
 
@@ -68,6 +69,7 @@ def command(subsystem: str | None, **arguments: Unpack[Arguments]) -> Exit:
         seed=arguments["seed"],
     )
     run = execute(names, options, arguments["jobs"], arguments["smt2"])
+    find_story(run.reports, jobs=arguments["jobs"])
     if arguments["write_expected"]:
         write_expected(run.reports)
     whole = subsystem is None and arguments["step"] is None

@@ -40,7 +40,7 @@ def as_json(run: ProofRun) -> dict[str, object]:
         "not_inductive": run.count(Kind.NOT_INDUCTIVE),
         "undecided": run.count(Kind.UNDECIDED),
         "vacuous": run.count(Kind.VACUOUS),
-        "infeasible_paths": sum(r.infeasible for r in run.reports),
+        "infeasible_paths": sum(r.infeasible + r.unreachable for r in run.reports),
         "trivial": sum(r.trivial for r in run.reports),
         "paths": sum(r.paths for r in run.reports),
         "steps": len(run.reports),
@@ -85,7 +85,7 @@ def _summary(run: ProofRun) -> list[str]:
             f"{data['undecided']} undecided, {data['vacuous']} vacuous"
         ),
         (
-            f"{data['paths']} paths; {data['infeasible_paths']} infeasible sides; {data['trivial']} trivial "
+            f"{data['paths']} paths; {data['infeasible_paths']} infeasible; {data['trivial']} trivial "
             f"(the invariant reads nothing that the path wrote); {data['axioms']} axioms"
         ),
         f"{solvers}; {data['cached']} known from earlier runs; {data['seconds']} s",
