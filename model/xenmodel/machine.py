@@ -10,6 +10,7 @@ from typing import Protocol
 
 from xenmodel.abi.descriptor import DESCRIPTOR_BYTES, DescriptorFormat, Descriptors, NoDescriptors
 from xenmodel.abi.geometry import FourLevel, PteFormat
+from xenmodel.abi.grant import GrantEntries, GrantFormat
 from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.domains.rows import (
     DirtyCpu,
@@ -56,6 +57,15 @@ from xenmodel.events.views import (
     TakenView,
     UpcallView,
     WaitView,
+)
+from xenmodel.grants.rows import ActiveGrant, CopySide, GrantTable, Mapping, Transfer, Unmapping
+from xenmodel.grants.views import (
+    ActiveGrantView,
+    CopySideView,
+    GrantTableView,
+    MappingView,
+    TransferView,
+    UnmappingView,
 )
 from xenmodel.hardware.rows import TlbEntry
 from xenmodel.memory.holders import Ghost, NoGhost
@@ -137,6 +147,24 @@ class View(Protocol):
     @property
     def taken(self) -> ReadTable[tuple[tuple[int, int], int], TakenView]: ...  # noqa: D102
     @property
+    def grant_tables(self) -> ReadTable[int, GrantTableView]: ...  # noqa: D102
+    @property
+    def grant_frames(self) -> ReadTable[tuple[int, int], NamedFrameView]: ...  # noqa: D102
+    @property
+    def status_frames(self) -> ReadTable[tuple[int, int], NamedFrameView]: ...  # noqa: D102
+    @property
+    def active(self) -> ReadTable[tuple[int, int], ActiveGrantView]: ...  # noqa: D102
+    @property
+    def mappings(self) -> ReadTable[tuple[int, int], MappingView]: ...  # noqa: D102
+    @property
+    def unmappings(self) -> ReadTable[tuple[tuple[int, int], int], UnmappingView]: ...  # noqa: D102
+    @property
+    def copies(self) -> ReadTable[tuple[tuple[int, int], int], CopySideView]: ...  # noqa: D102
+    @property
+    def transfers(self) -> ReadTable[tuple[int, int], TransferView]: ...  # noqa: D102
+    @property
+    def grants(self) -> GrantFormat: ...  # noqa: D102
+    @property
     def cpu_count(self) -> int: ...  # noqa: D102
     @property
     def pte(self) -> PteFormat: ...  # noqa: D102
@@ -211,6 +239,32 @@ class Machine:
     taken: Table[tuple[tuple[int, int], int], Taken] = field(
         default_factory=lambda: PlainTable("taken", lambda _: Taken())
     )
+    # Grant tables; those of a new domain.
+    grant_tables: Table[int, GrantTable] = field(
+        default_factory=lambda: PlainTable("grant_tables", lambda _: GrantTable())
+    )
+    grant_frames: Table[tuple[int, int], NamedFrame] = field(
+        default_factory=lambda: PlainTable("grant_frames", lambda _: NamedFrame())
+    )
+    status_frames: Table[tuple[int, int], NamedFrame] = field(
+        default_factory=lambda: PlainTable("status_frames", lambda _: NamedFrame())
+    )
+    active: Table[tuple[int, int], ActiveGrant] = field(
+        default_factory=lambda: PlainTable("active", lambda _: ActiveGrant())
+    )
+    mappings: Table[tuple[int, int], Mapping] = field(
+        default_factory=lambda: PlainTable("mappings", lambda _: Mapping())
+    )
+    unmappings: Table[tuple[tuple[int, int], int], Unmapping] = field(
+        default_factory=lambda: PlainTable("unmappings", lambda _: Unmapping())
+    )
+    copies: Table[tuple[tuple[int, int], int], CopySide] = field(
+        default_factory=lambda: PlainTable("copies", lambda _: CopySide())
+    )
+    transfers: Table[tuple[int, int], Transfer] = field(
+        default_factory=lambda: PlainTable("transfers", lambda _: Transfer())
+    )
+    grants: GrantFormat = field(default_factory=GrantEntries)
 
 
 def new_frame(memory: MemoryMap, mfn: int) -> Frame:
@@ -260,6 +314,14 @@ TABLES = (
     "handlers",
     "scans",
     "taken",
+    "grant_tables",
+    "grant_frames",
+    "status_frames",
+    "active",
+    "mappings",
+    "unmappings",
+    "copies",
+    "transfers",
 )
 """Names of the tables of rows, in Machine's order (`words` is apart)."""
 

@@ -49,6 +49,18 @@ VirqId = NewType("VirqId", tuple[tuple[int, int], int])
 """A virtual interrupt: (virtual CPU, number)."""
 PirqId = NewType("PirqId", tuple[int, int])
 """A physical interrupt that a domain may bind: (domain, number)."""
+GrantId = NewType("GrantId", tuple[int, int])
+"""An entry of a grant table: (domain, reference)."""
+HandleId = NewType("HandleId", tuple[int, int])
+"""A mapping of a grant: (domain that maps, handle)."""
+GrantFrameId = NewType("GrantFrameId", tuple[int, int])
+"""A page of a grant table, or of its status: (domain, index)."""
+UnmapId = NewType("UnmapId", tuple[tuple[int, int], int])
+"""An unmapping under way: (virtual CPU, place in the batch)."""
+CopyId = NewType("CopyId", tuple[tuple[int, int], int])
+"""A side of a copy under way: (virtual CPU, 0 source or 1 destination)."""
+TransferId = NewType("TransferId", tuple[int, int])
+"""A transfer under way, by its virtual CPU."""
 
 SLOTS = 512
 """Words in a frame."""
@@ -99,6 +111,7 @@ class Errno(IntEnum):
     EEXIST = 17
     EINVAL = 22
     ENOSPC = 28
+    ERANGE = 34
     ENOSYS = 38
     EOPNOTSUPP = 95
 
@@ -135,6 +148,7 @@ EBUSY: Final = Errno.EBUSY
 EEXIST: Final = Errno.EEXIST
 EINVAL: Final = Errno.EINVAL
 ENOSPC: Final = Errno.ENOSPC
+ERANGE: Final = Errno.ERANGE
 ENOSYS: Final = Errno.ENOSYS
 EOPNOTSUPP: Final = Errno.EOPNOTSUPP
 """The errno values likewise."""

@@ -5,6 +5,7 @@ is taken, asked by Domain0 and by the guest in turn. The same input gives the sa
 
 - `oracle_sample.jsonl.gz`: memory operations only.
 - `oracle_sample_other.jsonl.gz`: event channels, grants, and cases that mix them with memory.
+- `oracle_sample_grants.jsonl.gz`: grants, alone and among other operations.
 - `r3_excerpt.jsonl.gz`: hypercalls 18,500 to 20,399 of the two-vCPU boot, with the start of the second one.
 
 Cases that show a deviation of real Xen from what must hold (a page left partially validated) are left out.
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from xenproofs.judge.trace import Case, read_cases, read_recording
+from xenproofs.judge.trace.case_ports import GntCaseOp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,6 +30,7 @@ MEMORY: Final = "oracle_sample.jsonl.gz"
 EXCERPT: Final = "r3_excerpt.jsonl.gz"
 FIRST_N: Final = 18_500
 LAST_N: Final = 20_399
+GRANTS: Final = "oracle_sample_grants.jsonl.gz"
 OTHER: Final = "oracle_sample_other.jsonl.gz"
 
 
@@ -76,6 +79,16 @@ def other_sample(folder: Path) -> list[str]:
     return sample + evenly((text for _, text in mixed), 20)
 
 
+def grant_sample(folder: Path) -> list[str]:
+    """Give about 600 cases of grants."""
+    tagged = [lines(folder, f"{by}_sys_gnt", lambda _: True) for by in ("dom0", "guest")]
+    sample = one_a_tag(*tagged)
+    for by in ("dom0", "guest"):
+        sample += evenly((text for _, text in lines(folder, f"{by}_rnd_gnt", lambda _: True)), 120)
+    mixed = lines(folder, "dom0_rnd_dom", lambda case: any(isinstance(s.ask, GntCaseOp) for s in case.ops))
+    return sample + evenly((text for _, text in mixed), 60)
+
+
 def excerpt(path: Path) -> list[str]:
     """Give the lines of hypercalls FIRST_N to LAST_N, with a header of their own."""
     texts = gzip.decompress(path.read_bytes()).decode().splitlines(keepends=True)
@@ -94,6 +107,7 @@ def samples(folder: Path) -> dict[str, list[str]]:
     return {
         MEMORY: memory_sample(folder / "oracle"),
         OTHER: other_sample(folder / "oracle"),
+        GRANTS: grant_sample(folder / "oracle"),
         EXCERPT: excerpt(folder / "recordings" / "r3_boot.jsonl.gz"),
     }
 

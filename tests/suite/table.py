@@ -61,10 +61,13 @@ DUEL: Final = "tests/duel/build/xen"
 CASES: Final = "tests/recordings/oracle_sample.jsonl.gz"
 SHARED: Final = "../shared/recordings"
 ORACLE: Final = "../shared/oracle"
-ORACLE_FILES: Final = tuple(
-    f"{by}_{kind}.jsonl.gz"
-    for by in ("dom0", "guest")
-    for kind in ("sys_mem", "rnd_mem", "sys_evt", "rnd_evt")
+ORACLE_FILES: Final = (
+    *(
+        f"{by}_{kind}.jsonl.gz"
+        for by in ("dom0", "guest")
+        for kind in ("sys_mem", "rnd_mem", "sys_evt", "rnd_evt", "sys_gnt", "rnd_gnt")
+    ),
+    "dom0_rnd_dom.jsonl.gz",
 )
 
 

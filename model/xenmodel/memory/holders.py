@@ -64,6 +64,31 @@ def eoi_frame(domain: int) -> Holder:
     return ("eoi_frame", domain, 0)
 
 
+def device_map(domain: int, handle: int) -> Holder:
+    """Return a grant mapping for devices, by the handle of the domain that maps."""
+    return ("device_map", domain, handle)
+
+
+def grant_frame(domain: int, index: int) -> Holder:
+    """Return Xen's own hold of a page of a grant table, as writable memory."""
+    return ("grant_frame", domain, index)
+
+
+def status_frame(domain: int, index: int) -> Holder:
+    """Return Xen's own hold of a page of grant status, likewise."""
+    return ("status_frame", domain, index)
+
+
+def unmapped_host(vcpu: object, index: int) -> Holder:
+    """Return what a page-table entry held that a grant's unmapping removed, until the flush is over."""
+    return ("unmapped_host", vcpu, index)
+
+
+def unmapped_device(vcpu: object, index: int) -> Holder:
+    """Return what a device mapping held, likewise."""
+    return ("unmapped_device", vcpu, index)
+
+
 def allocated(frame: int) -> Holder:
     """Return the allocation itself (PGC_allocated)."""
     return ("allocated", frame, 0)

@@ -25,7 +25,7 @@ LINKED = (
 """The fields of an entry's row, all written when it is linked."""
 
 
-def _link(m: Machine, t: Mfn, slot: int, kn: FlightId, word: int, *, backed: bool) -> None:
+def link_slot(m: Machine, t: Mfn, slot: int, kn: FlightId, word: int, *, backed: bool) -> None:
     """Store `word` at (t, slot) and put the reference of flight `kn` there; without one if not `backed`."""
     e = m.entries[t, slot]
     target = m.pte.target(word)
@@ -48,7 +48,7 @@ def _link(m: Machine, t: Mfn, slot: int, kn: FlightId, word: int, *, backed: boo
         flight.mode = IDLE
 
 
-def _require_reference(m: Machine, kn: FlightId, level: PageType, target: Mfn, *, writable: bool) -> None:
+def require_reference(m: Machine, kn: FlightId, level: PageType, target: Mfn, *, writable: bool) -> None:
     """Refuse unless flight `kn` holds what an entry of a table of `level` to `target` needs."""
     flight = m.flights[kn]
     require("the reference is to the entry's target", flight.frame == target, EAGAIN)
@@ -60,7 +60,7 @@ def _require_reference(m: Machine, kn: FlightId, level: PageType, target: Mfn, *
     )
 
 
-def _require_type(m: Machine, level: PageType, target: Mfn, *, writable: bool) -> None:
+def require_type(m: Machine, level: PageType, target: Mfn, *, writable: bool) -> None:
     """Refuse unless the target has the type that an entry of a table of `level` needs."""
     kind = m.frames[target].type
     require(
@@ -105,7 +105,8 @@ def is_changeable(m: View, frame: FrameView, slot: int) -> bool:
     return (frame.type != m.pte.levels) | (slot < m.pte.changeable)
 
 
-def _require_present(m: Machine, word: int) -> None:
+def require_present(m: Machine, word: int) -> None:
+    """Refuse a word that the processor would not use. Part of a step."""
     require("the word is present", m.pte.present(word), EAGAIN)
 
 
@@ -125,11 +126,11 @@ def install(m: Machine, k: FlightId, kn: FlightId, slot: int, word: int) -> None
     flight = _validating(m, k, slot)
     table = m.frames[flight.frame]
     target, writable = m.pte.target(word), m.pte.writable(word)
-    _require_present(m, word)
-    _require_reference(m, kn, table.type, target, writable=writable)
-    _require_type(m, table.type, target, writable=writable)
+    require_present(m, word)
+    require_reference(m, kn, table.type, target, writable=writable)
+    require_type(m, table.type, target, writable=writable)
     _require_authority(m, k, flight.frame, target)
-    _link(m, flight.frame, slot, kn, word, backed=True)
+    link_slot(m, flight.frame, slot, kn, word, backed=True)
     table.next_slot = slot + 1
 
 
@@ -139,9 +140,9 @@ def install_unbacked(m: Machine, k: FlightId, kn: FlightId, slot: int, word: int
     flight = _validating(m, k, slot)
     table = m.frames[flight.frame]
     target, writable = m.pte.target(word), m.pte.writable(word)
-    _require_present(m, word)
+    require_present(m, word)
     _require_unbacked(m, flight.frame, target, level=table.type, writable=writable)
-    _link(m, flight.frame, slot, kn, word, backed=False)
+    link_slot(m, flight.frame, slot, kn, word, backed=False)
     table.next_slot = slot + 1
 
 
@@ -184,7 +185,7 @@ def accept_descriptor(m: Machine, k: FlightId, slot: int) -> None:
     frame.next_slot = slot + 1
 
 
-def _take_out(m: Machine, t: Mfn, slot: int, ko: FlightId, e: Entry) -> None:
+def take_out(m: Machine, t: Mfn, slot: int, ko: FlightId, e: Entry) -> None:
     """Move the reference of a linked entry into the idle flight `ko`, if it has one."""
     e.linked = False
     if e.backed:
@@ -203,7 +204,8 @@ def _take_out(m: Machine, t: Mfn, slot: int, ko: FlightId, e: Entry) -> None:
             linked.linear = linked.linear + 1
 
 
-def _locked(m: Machine, k: FlightId, t: Mfn, slot: int) -> None:
+def require_locked(m: Machine, k: FlightId, t: Mfn, slot: int) -> None:
+    """Refuse unless flight `k` has locked the table, and the slot is the guest's. Part of a step."""
     flight, table = m.flights[k], m.frames[t]
     require("the table is locked", (flight.mode == HELD) & (flight.frame == t), EAGAIN)
     require("it is a page table", (table.type >= L1) & (table.type <= L4), EINVAL)
@@ -215,46 +217,46 @@ def _locked(m: Machine, k: FlightId, t: Mfn, slot: int) -> None:
 def replace(m: Machine, k: FlightId, kn: FlightId, ko: FlightId, slot: int, word: int) -> None:
     """Link a slot of a locked table with the reference in flight `kn`; the old one goes to flight `ko`."""
     t = m.flights[k].frame
-    _locked(m, k, t, slot)
+    require_locked(m, k, t, slot)
     require("the flight of the old reference is idle", m.flights[ko].mode == IDLE, EAGAIN)
     level = m.frames[t].type
     target, writable = m.pte.target(word), m.pte.writable(word)
-    _require_present(m, word)
-    _require_reference(m, kn, level, target, writable=writable)
-    _require_type(m, level, target, writable=writable)
+    require_present(m, word)
+    require_reference(m, kn, level, target, writable=writable)
+    require_type(m, level, target, writable=writable)
     _require_authority(m, k, t, target)
     e = m.entries[t, slot]
     if e.linked:
-        _take_out(m, t, slot, ko, e)
-    _link(m, t, slot, kn, word, backed=True)
+        take_out(m, t, slot, ko, e)
+    link_slot(m, t, slot, kn, word, backed=True)
 
 
 @step(*LINKED, "words.word", "flights.mode", "flights.frame", "frames.linear")
 def replace_unbacked(m: Machine, k: FlightId, kn: FlightId, ko: FlightId, slot: int, word: int) -> None:
     """Link a slot of a locked table to I/O space or to the table itself; the old reference goes to `ko`."""
     t = m.flights[k].frame
-    _locked(m, k, t, slot)
+    require_locked(m, k, t, slot)
     require("the flight of the old reference is idle", m.flights[ko].mode == IDLE, EAGAIN)
     level = m.frames[t].type
     target, writable = m.pte.target(word), m.pte.writable(word)
-    _require_present(m, word)
+    require_present(m, word)
     _require_unbacked(m, t, target, level=level, writable=writable)
     e = m.entries[t, slot]
     if e.linked:
-        _take_out(m, t, slot, ko, e)
-    _link(m, t, slot, kn, word, backed=False)
+        take_out(m, t, slot, ko, e)
+    link_slot(m, t, slot, kn, word, backed=False)
 
 
 @step("entries.linked", "entries.linear", "words.word", "flights.mode", "flights.frame", "frames.linear")
 def empty(m: Machine, k: FlightId, ko: FlightId, slot: int, word: int) -> None:
     """Store a word that is not present into a slot of a locked table; the old reference goes to `ko`."""
     t = m.flights[k].frame
-    _locked(m, k, t, slot)
+    require_locked(m, k, t, slot)
     require("the flight of the old reference is idle", m.flights[ko].mode == IDLE, EAGAIN)
     require("the new word is not present", Not(m.pte.present(word)), EAGAIN)
     e = m.entries[t, slot]
     if e.linked:
-        _take_out(m, t, slot, ko, e)
+        take_out(m, t, slot, ko, e)
     m.words[t, slot] = word
 
 
@@ -262,9 +264,9 @@ def empty(m: Machine, k: FlightId, ko: FlightId, slot: int, word: int) -> None:
 def amend(m: Machine, k: FlightId, slot: int, word: int) -> None:
     """Change flags of a linked slot that need no new reference (the fast path of mod_l1_entry)."""
     t = m.flights[k].frame
-    _locked(m, k, t, slot)
+    require_locked(m, k, t, slot)
     e = m.entries[t, slot]
-    _require_present(m, word)
+    require_present(m, word)
     require("the slot is linked", e.linked, EAGAIN)
     require("to the same frame", e.target == m.pte.target(word), EAGAIN)
     require("with the same write permission", e.writable == m.pte.writable(word), EAGAIN)
@@ -289,7 +291,7 @@ def release(m: Machine, k: FlightId, ko: FlightId, slot: int) -> None:
     require("nothing present above", none_present(m, flight.frame, slot + 1, frame.next_slot), EAGAIN)
     e = m.entries[flight.frame, slot]
     if e.linked:
-        _take_out(m, flight.frame, slot, ko, e)
+        take_out(m, flight.frame, slot, ko, e)
     frame.next_slot = slot
 
 
@@ -308,19 +310,19 @@ def install_linear(m: Machine, k: FlightId, kn: FlightId, slot: int, word: int) 
 def replace_linear(m: Machine, k: FlightId, kn: FlightId, ko: FlightId, slot: int, word: int) -> None:
     """Link a slot of a locked table to another table of its own level, read-only."""
     t = m.flights[k].frame
-    _locked(m, k, t, slot)
+    require_locked(m, k, t, slot)
     require("the flight of the old reference is idle", m.flights[ko].mode == IDLE, EAGAIN)
     _require_linear(m, t, kn, word)
     _require_authority(m, k, t, m.pte.target(word))
     e = m.entries[t, slot]
     if e.linked:
-        _take_out(m, t, slot, ko, e)
+        take_out(m, t, slot, ko, e)
     _link_linear(m, t, kn, slot, word)
 
 
 def _require_linear(m: Machine, t: Mfn, kn: FlightId, word: int) -> None:
     """Refuse unless `t` may link another table of its level with the reference in `kn`."""
-    _require_present(m, word)
+    require_present(m, word)
     target = m.pte.target(word)
     require("a linear entry is read-only", Not(m.pte.writable(word)), EINVAL)
     table, linked, flight = m.frames[t], m.frames[target], m.flights[kn]
@@ -349,5 +351,5 @@ def _link_linear(m: Machine, t: Mfn, kn: FlightId, slot: int, word: int) -> None
     table, linked = m.frames[t], m.frames[target]
     table.linear = table.linear + 1
     linked.linear = linked.linear - 1
-    _link(m, t, slot, kn, word, backed=True)
+    link_slot(m, t, slot, kn, word, backed=True)
     m.entries[t, slot].linear = True

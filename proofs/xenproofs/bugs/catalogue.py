@@ -61,7 +61,7 @@ BUGS: Final = (
         "a failed promotion is not rolled back",
         "release",
         LINKING,
-        ("release", "if e.linked:\n    _take_out(m, flight.frame, slot, ko, e)"),
+        ("release", "if e.linked:\n    take_out(m, flight.frame, slot, ko, e)"),
         "linked_slot_is_below_next_slot",
     ),
     _bug(
@@ -75,7 +75,7 @@ BUGS: Final = (
         "an entry of an L2 links what is no L1 table",
         "install",
         LINKING,
-        ("install", "_require_type(m, table.type, target, writable=writable)"),
+        ("install", "require_type(m, table.type, target, writable=writable)"),
         "table_entry_links_the_level_below",
     ),
     _bug(

@@ -27,6 +27,10 @@ SIMPLE: Final[dict[str, Callable[[Hashable, object], Holds]]] = {
     "ldt": any_holds(holdings.of_ldt),
     "event_frames": any_holds(holdings.of_event_frame),
     "eoi_frames": any_holds(holdings.of_eoi_frame),
+    "grant_frames": any_holds(holdings.of_grant_frame),
+    "status_frames": any_holds(holdings.of_status_frame),
+    "mappings": any_holds(holdings.of_mapping),
+    "unmappings": any_holds(holdings.of_unmapping),
     "unattributed": any_holds(holdings.of_unattributed),
 }
 """Tables whose rows by themselves say what they hold; entries and partial children are apart."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from xenmodel.domains.rows import NamedFrame, TablePage, Unattributed, Vcpu
+from xenmodel.grants.rows import Mapping, Unmapping
 from xenmodel.machine import Machine
 from xenmodel.memory import holders
 from xenmodel.memory.rows import IDLE, NO_FRAME, REF, Entry, Flight, Frame
@@ -115,6 +116,33 @@ def of_eoi_frame(domain: int, page: NamedFrame) -> tuple[Hold, ...]:
     return _page(page, holders.eoi_frame(domain))
 
 
+def of_grant_frame(key: tuple[int, int], page: NamedFrame) -> tuple[Hold, ...]:
+    """Return what Xen holds of a page of a grant table."""
+    return _shared(page, holders.grant_frame(*key))
+
+
+def of_status_frame(key: tuple[int, int], page: NamedFrame) -> tuple[Hold, ...]:
+    """Return what Xen holds of a page of grant status."""
+    return _shared(page, holders.status_frame(*key))
+
+
+def _shared(page: NamedFrame, holder: holders.Holder) -> tuple[Hold, ...]:
+    return () if page.frame == NO_FRAME else (Hold(page.frame, holder, typed=True, general=False),)
+
+
+def of_mapping(key: tuple[int, int], row: Mapping) -> tuple[Hold, ...]:
+    """Return what a grant mapping for devices holds; one for the processor is held by its entry."""
+    if not (row.live and row.device):
+        return ()
+    return (Hold(row.frame, holders.device_map(*key), not row.readonly, general=True),)
+
+
+def of_unmapping(key: FlightKey, row: Unmapping) -> tuple[Hold, ...]:
+    """Return what an unmapping of a grant has yet to drop."""
+    named = ((row.host, holders.unmapped_host(*key)), (row.device, holders.unmapped_device(*key)))
+    return tuple(Hold(row.frame, holder, not row.readonly, general=True) for kept, holder in named if kept)
+
+
 def _page(page: TablePage | NamedFrame, holder: holders.Holder) -> tuple[Hold, ...]:
     if page.frame == NO_FRAME:
         return ()
@@ -141,6 +169,10 @@ def holds_of(m: Machine) -> Iterator[Hold]:
     yield from _each(m.ldt, of_ldt)
     yield from _each(m.event_frames, of_event_frame)
     yield from _each(m.eoi_frames, of_eoi_frame)
+    yield from _each(m.grant_frames, of_grant_frame)
+    yield from _each(m.status_frames, of_status_frame)
+    yield from _each(m.mappings, of_mapping)
+    yield from _each(m.unmappings, of_unmapping)
     yield from _each(m.unattributed, of_unattributed)
 
 
@@ -186,6 +218,11 @@ def name_of(m: Machine, hold: Hold) -> str:
         "vcpu_info": f"the information page of {vcpu_name(a)}",
         "event_frame": f"event page {b} of dom{a}",
         "eoi_frame": f"the EOI page of dom{a}",
+        "grant_frame": f"page {b} of dom{a}'s grant table",
+        "status_frame": f"page {b} of dom{a}'s grant status",
+        "device_map": f"grant mapping {b} of dom{a} for devices",
+        "unmapped_host": f"an entry that {vcpu_name(a)} unmapped",
+        "unmapped_device": f"a device mapping that {vcpu_name(a)} ended",
         "allocated": "its allocation",
         "unattributed": "somebody unknown",
         "flight": f"a reference in flight of {vcpu_name(a)}",

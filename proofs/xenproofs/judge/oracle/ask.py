@@ -20,7 +20,7 @@ from xenmodel.memory.mmu_update import MmuUpdate
 from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp
 from xenmodel.memory.update_va_mapping import UpdateVaMapping, update_va_mapping
 from xenmodel.step import Refused
-from xenproofs.judge.oracle import events
+from xenproofs.judge.oracle import events, grants
 from xenproofs.judge.oracle.compare import Got
 from xenproofs.judge.oracle.harness import Harness
 from xenproofs.judge.trace.case_ops import (
@@ -261,5 +261,6 @@ ASK: Final[dict[type, Callable[..., Got]]] = {
     EvtDumpOp: events.ask_dump,
     EvtReadOp: events.ask_read,
     EvtWriteOp: events.ask_write,
+    **grants.ASK,
 }
 """What is modelled, by the class of the operation."""

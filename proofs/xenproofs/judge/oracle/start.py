@@ -12,7 +12,8 @@ from typing import Final, Literal, Protocol, runtime_checkable
 from xenmodel.abi import pte
 from xenmodel.abi.geometry import FourLevel
 from xenmodel.abi.memory_map import MemoryMap
-from xenmodel.domains.rows import DirtyCpu, Domain, PhysicalCpu, Unattributed, Vcpu
+from xenmodel.domains.rows import DirtyCpu, Domain, NamedFrame, PhysicalCpu, Unattributed, Vcpu
+from xenmodel.grants.rows import GrantTable
 from xenmodel.machine import Machine, new_frame, plain_machine
 from xenmodel.memory.rows import Entry, Frame
 from xenspec.table import SELF_MAP_FLAGS, SELF_MAP_SLOT, PlainTable, PlainWords
@@ -42,6 +43,13 @@ BOOT: Final = (Mfn(0x8004), Mfn(0x8003), Mfn(0x8002), Mfn(0x8001))
 SHARED_INFO: Final = Mfn(0x8010)
 GRANT_FRAME: Final = Mfn(0x8011)
 START_INFO: Final = Mfn(0x8012)
+GRANT_PAGES: Final = (Mfn(0x9000), Mfn(0x9100))
+"""Where the pages of Domain0's grant table begin, and of domain 1's; the asker's first one is GRANT_FRAME."""
+GRANT_FRAMES: Final = 64
+"""Pages of a table."""
+HANDLES: Final = 256
+FIRST_HANDLE: Final = 64
+"""Handles that there are, and the next one: earlier cases have used some."""
 XEN_IMAGE: Final = Mfn(0x8020)
 XEN_TABLES: Final = Mfn(0x8021)
 """Stands for the tables of Xen's own that it writes into its slots of a top-level table."""
@@ -133,6 +141,7 @@ class Bench:
         touched: list[object] = [m.frames[mfn] for mfn in self._frames]
         touched += [m.entries[at] for at in self._links]
         touched += [m.unattributed[mfn] for mfn in self._held]
+        touched += [m.grant_frames[domain, index] for domain in (0, 1) for index in range(GRANT_FRAMES)]
         touched += [m.domains[0], m.domains[1], m.vcpus[self._asker], m.cpus[0], m.dirty[self._domain, 0]]
 
     def first_word(self, at: tuple[int, int]) -> int:
@@ -148,6 +157,8 @@ class Bench:
         m.domains = PlainTable("domains", _domain)
         m.vcpus = PlainTable("vcpus", self._vcpu)
         m.cpus = PlainTable("cpus", lambda _: PhysicalCpu(current=self._asker))
+        m.grant_tables = PlainTable("grant_tables", _grant_table)
+        m.grant_frames = PlainTable("grant_frames", self._grant_frame)
         m.dirty = PlainTable("dirty", lambda at: DirtyCpu(dirty=at == (self._domain, 0)))
         return m
 
@@ -164,6 +175,13 @@ class Bench:
     def _unattributed(self, mfn: int) -> Unattributed:
         held = 1 if mfn in self._held else 0
         return Unattributed(typed=held, general=held)
+
+    def _grant_frame(self, page: tuple[int, int]) -> NamedFrame:
+        """Return a page of a grant table."""
+        domain, index = page
+        if domain not in (0, 1) or not 0 <= index < GRANT_FRAMES:
+            return NamedFrame()
+        return NamedFrame(_grant_frame_of(self._domain, domain, index))
 
     def _vcpu(self, vcpu: tuple[int, int]) -> Vcpu:
         if vcpu != self._asker:
@@ -186,9 +204,27 @@ def _domain(number: int) -> Domain:
     )
 
 
+def _grant_pages(asker: DomId) -> dict[Mfn, DomId]:
+    """Return the owner of each page of the two grant tables."""
+    keys = [(DomId(domain), index) for domain in (0, 1) for index in range(GRANT_FRAMES)]
+    return {_grant_frame_of(asker, domain, index): domain for domain, index in keys}
+
+
+def _grant_frame_of(asker: DomId, domain: int, index: int) -> Mfn:
+    """Return a page of a grant table; only the asker's first one has a name."""
+    return GRANT_FRAME if (domain, index) == (asker, 0) else Mfn(GRANT_PAGES[domain] + index)
+
+
+def _grant_table(number: int) -> GrantTable:
+    """Return Domain0's grant table, domain 1's, or that of a new domain."""
+    if number not in (0, 1):
+        return GrantTable()
+    return GrantTable(frames=GRANT_FRAMES, handles=HANDLES, next_handle=FIRST_HANDLE)
+
+
 def _held_elsewhere(by: Asker) -> frozenset[int]:
     """Return the frames whose one mapping is not part of the start: nothing there explains it."""
-    shared = {SHARED_INFO, GRANT_FRAME, START_INFO}
+    shared = {SHARED_INFO, START_INFO, *_grant_pages(DomId(0 if by == "dom0" else 1))}
     others = {FOREIGN_FRAMES + index for index in range(MOST_PAGES)} if by == "guest" else set[int]()
     return frozenset(shared | others)
 
@@ -223,7 +259,10 @@ def _frames(domain: DomId, by: Asker) -> dict[int, Callable[[], Frame]]:
     }
     pages = {OWN_PAGES + index: own for index in range(MOST_PAGES)}
     others = {FOREIGN_FRAMES + index: foreign for index in range(MOST_PAGES)}
-    return {**tables, **pages, **others, SHARED_INFO: shared, GRANT_FRAME: shared, START_INFO: own}
+    grants: dict[int, Callable[[], Frame]] = {
+        mfn: partial(_grant_page, owner) for mfn, owner in _grant_pages(domain).items()
+    }
+    return {**tables, **pages, **others, **grants, SHARED_INFO: shared, START_INFO: own}
 
 
 def _table(owner: DomId, kind: PageType) -> Frame:
@@ -253,6 +292,13 @@ def _memory(owner: DomId, *, special: bool) -> Frame:
         ref_count=2,
         validated=True,
     )
+
+
+def _grant_page(owner: DomId) -> Frame:
+    """Return a page of a grant table: Xen holds it writable, and somebody has mapped it so."""
+    page = _memory(owner, special=True)
+    page.type_count = 2
+    return page
 
 
 def _unused(owner: DomId) -> Frame:

@@ -1,0 +1,1 @@
+"""Grant tables: memory that domains share, and hand over, on purpose."""

@@ -1,0 +1,125 @@
+"""Pins of copies (acquire_grant_for_copy, release_grant_for_copy): like a mapping's, without a handle.
+
+A copy may use a part of a page. An entry in use is not looked at again, but for its first pin to write: then
+its frame is read anew, and must be the one that is remembered.
+"""
+
+from xenmodel.abi.grant import PIN_ROOM
+from xenmodel.grants.entries import (
+    add_pins,
+    exists,
+    header,
+    is_pinned,
+    is_written,
+    mark_less_used,
+    mark_used,
+    named_frame,
+    place_of,
+)
+from xenmodel.grants.pins import ACTIVE, PINS, remember, require_owned, require_permitted, take_named
+from xenmodel.grants.rows import ActiveGrant
+from xenmodel.machine import Machine
+from xenmodel.memory.rows import IDLE
+from xenmodel.step import require, step
+from xenspec.logic import Not
+from xenspec.vocabulary import (
+    EAGAIN,
+    EBUSY,
+    ENOENT,
+    EPERM,
+    ESRCH,
+    CopyId,
+    DomId,
+    FlightId,
+    GrantId,
+    Mfn,
+)
+
+COPY = (
+    "copies.pinned",
+    "copies.readonly",
+    "copies.domain",
+    "copies.ref",
+    "copies.frame",
+    "copies.start",
+    "copies.length",
+)
+"""All of a copy's side."""
+
+
+@step(*ACTIVE, *COPY, "words.word", "flights.mode", "flights.frame", "frames.ref_count")
+def pin_for_copy(m: Machine, k: FlightId, c: CopyId, g: GrantId, *, readonly: bool) -> None:
+    """Pin an entry for one side of a copy; a reference of its frame is in flight `k` from now on."""
+    row, active, domain = m.copies[c], m.active[g], DomId(c[0][0])
+    require("flight is idle", m.flights[k].mode == IDLE, EAGAIN)
+    require("the side holds no grant", Not(row.pinned), EAGAIN)
+    require("the reference exists", exists(m, g), ENOENT)
+    if is_pinned(active):
+        require("the entry is in use by the caller's domain", active.domain == domain, EPERM)
+        pins = active.host_readonly if readonly else active.host_writable
+        require("there is room for one more pin", pins < PIN_ROOM, EPERM)
+        _pin_used(m, k, g, readonly=readonly)
+    else:
+        require_permitted(m, g, domain, readonly=readonly, whole=False)
+        f = named_frame(m, g)
+        take_named(m, k, f, DomId(g[0]))
+        mark_used(m, g, writing=Not(readonly))
+        remember(active, domain, f, _part(m, g), sub_page=_is_part(m, g))
+    add_pins(active, 1, host=True, device=False, readonly=readonly)
+    row.pinned = True
+    row.readonly = readonly
+    row.domain = DomId(g[0])
+    row.ref = g[1]
+    row.frame = active.frame
+    row.start = active.start
+    row.length = active.length
+
+
+def _pin_used(m: Machine, k: FlightId, g: GrantId, *, readonly: bool) -> None:
+    """Take the frame of an entry in use. Part of a step."""
+    active = m.active[g]
+    if Not(readonly) & Not(is_written(active)):
+        require("the entry grants writing", Not(m.grants.readonly(header(m, g))), EPERM)
+        f = named_frame(m, g)
+        require_owned(m, f, DomId(g[0]))
+        require("the entry grants what it did", (f == active.frame) & _same_part(m, g, active), EBUSY)
+        take_named(m, k, f, DomId(g[0]))
+        mark_used(m, g, writing=True)
+    else:
+        owner, frame = DomId(g[0]), m.frames[active.frame]
+        lives = (frame.owner == owner) & (frame.ref_count > 0) & Not(m.domains[owner].dying)
+        require("the frame is the granting domain's still", lives, ESRCH)
+        take_named(m, k, Mfn(active.frame), owner)
+
+
+def _is_part(m: Machine, g: GrantId) -> bool:
+    """Return whether the entry grants a part of its page (version 2 alone has such entries)."""
+    return (m.grant_tables[g[0]].version != 1) & m.grants.sub_page(header(m, g))
+
+
+def _part(m: Machine, g: GrantId) -> tuple[int, int]:
+    """Return which bytes of the page the entry grants."""
+    return m.grants.part(m.words[place_of(m, g)]) if _is_part(m, g) else (0, m.pte.slots * m.pte.word_bytes)
+
+
+def _same_part(m: Machine, g: GrantId, active: ActiveGrant) -> bool:
+    """Return whether the entry grants at least the part that it did."""
+    return Not(active.sub_page) | (_is_part(m, g) & (_part(m, g) == (active.start, active.length)))
+
+
+@step("words.word")
+def mark_in_vain(m: Machine, g: GrantId, *, readonly: bool) -> None:
+    """Mark an entry as used, and clear what is not true of it: the pin found its frame not to be had."""
+    mark_used(m, g, writing=Not(readonly))
+    mark_less_used(m, g, readonly=readonly)
+
+
+@step(*PINS, "copies.pinned", "words.word")
+def unpin_copy(m: Machine, c: CopyId) -> None:
+    """Take back the pin of one side of a copy."""
+    row = m.copies[c]
+    require("the side holds a grant", row.pinned, EAGAIN)
+    g = GrantId((row.domain, row.ref))
+    add_pins(m.active[g], -1, host=True, device=False, readonly=row.readonly)
+    mark_less_used(m, g, readonly=row.readonly)
+    row.pinned = False
