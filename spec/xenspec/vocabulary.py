@@ -61,6 +61,14 @@ CopyId = NewType("CopyId", tuple[tuple[int, int], int])
 """A side of a copy under way: (virtual CPU, 0 source or 1 destination)."""
 TransferId = NewType("TransferId", tuple[int, int])
 """A transfer under way, by its virtual CPU."""
+RingSide = NewType("RingSide", int)
+"""A side of an I/O ring: FRONTEND or BACKEND."""
+RequestId = NewType("RequestId", int)
+"""The number by which a frontend knows a request again in its response."""
+
+FRONTEND: Final = RingSide(0)
+BACKEND: Final = RingSide(1)
+"""The sides of an I/O ring: the one that asks, and the one that answers."""
 
 SLOTS = 512
 """Words in a frame."""
