@@ -11,42 +11,74 @@ import click
 from xencheck.exits import Exit
 
 if TYPE_CHECKING:
-    from xenproofs.explorer.search import ExploreReport
+    from xenproofs.explorer.rings.search import RingExplorer
+    from xenproofs.explorer.search import Explorer, ExploreReport
+    from xenproofs.machines.planting import Fault
 
 
 @click.command("explore")
-@click.argument("subsystem", type=click.Choice(["memory"]), default="memory")
-@click.option("--scope", "name", default="alone", show_default=True, help="Which small world.")
+@click.argument("subsystem", type=click.Choice(["memory", "rings"]), default="memory")
+@click.option("--scope", "name", default="", help="Which small world; the smallest if none is named.")
 @click.option("--unreduced", is_flag=True, help="Visit states apart that differ only in names of frames.")
 @click.option("--fault", default="", metavar="NAME", help="Plant this fault first: it should be found.")
 @click.option("--json", "in_json", is_flag=True, help="Print one JSON object.")
 def command(subsystem: str, name: str, *, unreduced: bool, fault: str, in_json: bool) -> Exit:
     """Visit every state that a small world can reach, and hold every invariant in each.
 
-    Scopes: alone, pair, linear, interleaved, "two interleaved", five. Those of bounded depth say that they
-    are not complete. The first broken invariant ends the search with a shortest story.
+    Scopes of memory: alone, pair, linear, interleaved, "two interleaved", five. Those of bounded depth say
+    that they are not complete. Scopes of rings: sc, tso and arm (sequential consistency, store buffers as of
+    x86 and of Arm), each also "wide" (two slots, 32-bit indices at the wrap) and "two" (two slots, for ever);
+    "sc lazy", "hostile frontend", "hostile frontend two", "hostile backend".
+
+    The first broken invariant ends the search with a shortest story.
 
     Ends with 0 if nothing broke, 1 if something did.
     """
-    del subsystem  # one so far
-    from xenproofs.explorer.scopes import SCOPES
-    from xenproofs.explorer.search import Explorer
-    from xenproofs.machines.faults import fault_named
     from xenproofs.machines.planting import planted
 
-    if name not in SCOPES:
-        raise click.BadParameter(f"one of {', '.join(SCOPES)}", param_hint="--scope")
-    try:
-        chosen = fault_named(fault)
-    except KeyError:
-        raise click.BadParameter(f"there is no fault {fault!r}", param_hint="--fault") from None
-    with planted(chosen):
-        report = Explorer(SCOPES[name], symmetry=not unreduced, tell=_progress).run()
+    explorer = _rings(name) if subsystem == "rings" else _memory(name, unreduced=unreduced)
+    with planted(_fault(subsystem, fault)):
+        report = explorer.run()
     if in_json:
         click.echo(json.dumps(report.as_data()))
     else:
         _show(report)
     return Exit.VIOLATED if report.violations else Exit.HOLDS
+
+
+def _memory(name: str, *, unreduced: bool) -> Explorer:
+    """Return the explorer of a scope of memory."""
+    from xenproofs.explorer.scopes import SCOPES
+    from xenproofs.explorer.search import Explorer
+
+    name = name or next(iter(SCOPES))
+    if name not in SCOPES:
+        raise click.BadParameter(f"one of {', '.join(SCOPES)}", param_hint="--scope")
+    return Explorer(SCOPES[name], symmetry=not unreduced, tell=_progress)
+
+
+def _rings(name: str) -> RingExplorer:
+    """Return the explorer of a scope of rings."""
+    from xenproofs.explorer.rings.scopes import SCOPES
+    from xenproofs.explorer.rings.search import RingExplorer
+
+    name = name or next(iter(SCOPES))
+    if name not in SCOPES:
+        raise click.BadParameter(f"one of {', '.join(SCOPES)}", param_hint="--scope")
+    return RingExplorer(SCOPES[name], tell_progress=_progress)
+
+
+def _fault(subsystem: str, name: str) -> Fault | None:
+    """Return a fault to plant, by its name; none for the empty name."""
+    from xenproofs.bugs.rings import FAULTS
+    from xenproofs.machines.faults import fault_named
+
+    try:
+        if subsystem == "rings":
+            return FAULTS[name].fault if name else None
+        return fault_named(name)
+    except KeyError:
+        raise click.BadParameter(f"there is no fault {name!r}", param_hint="--fault") from None
 
 
 def _progress(report: ExploreReport) -> None:
