@@ -13,7 +13,7 @@ from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.events import guest
 from xenmodel.events.calls import event_channel_op
 from xenmodel.events.handling import handle
-from xenmodel.events.representation import REPRESENTATION
+from xenmodel.events.queues import REPRESENTATION
 from xenmodel.events.setup import ExpandArray, InitControl
 from xenmodel.hypercall import SPIN, Call, run
 from xenmodel.machine import Machine, plain_machine

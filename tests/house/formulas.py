@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MODULES: Final = frozenset({"invariants.py", "transitions.py", "representation.py", "holding.py"})
+MODULES: Final = frozenset(
+    {"invariants.py", "transitions.py", "representation.py", "holding.py", "queues.py"}
+)
 """Names of the modules that hold formulas."""
 LAZY: Final = frozenset({"implies", "either", "both"})
 """Connectives whose second argument is a function that is called only where it matters."""

@@ -24,6 +24,7 @@ from xenmodel.memory.linking import skip_absent
 from xenmodel.memory.memory_op import Reservation, reservation
 from xenmodel.memory.mmu_update import MmuUpdate, mmu_update
 from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp, mmuext_op
+from xenproofs.judge.monitor import STEP_INVARIANTS
 from xenspec.vocabulary import DOMID_SELF, L2, Cpu, DomId, FlightId, Mfn, PageType, Va, VcpuId
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from xenmodel.abi.geometry import PteFormat
     from xenmodel.machine import Machine
 
+INVARIANTS: Final = tuple(i for i in STEP_INVARIANTS if i.subsystem != "events")
+"""Those of memory and of translation caches; tests/events has the others."""
 FIRST: Final = 0x100
 """The first frame that a world gives away."""
 VA: Final = Va(0x40003000)

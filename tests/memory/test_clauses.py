@@ -11,7 +11,7 @@ from tests.memory import clauses, perturbing, reached
 from xenmodel.hardware import representation as tlb
 from xenmodel.memory import holding, representation
 from xenproofs.judge.adapter import evaluator, members
-from xenproofs.judge.monitor import STEP_INVARIANTS, Monitor
+from xenproofs.judge.monitor import Monitor
 from xenproofs.judge.tracking import StateView, names_in
 from xenspec.memory import invariants as safety
 
@@ -31,7 +31,7 @@ class Instance(NamedTuple):
 Instances = dict[str, list[Instance]]
 
 MODULES: Final = {"safety": safety, "representation": representation, "holding": holding, "tlb": tlb}
-BY_NAME: Final = {invariant.name: invariant for invariant in STEP_INVARIANTS}
+BY_NAME: Final = {invariant.name: invariant for invariant in reached.INVARIANTS}
 HARDER: Final = (0, 60, 400, 2000)
 """Random changes tried near each instance: a few near all of them before many near one."""
 ALL: Final = [(name, clause) for name, module in MODULES.items() for clause in clauses.clauses(module)]
@@ -69,7 +69,7 @@ def using(module: ModuleType, function: str) -> list[str]:
     """Return the invariants of a module that are, or use, a formula."""
     return [
         invariant.name
-        for invariant in STEP_INVARIANTS
+        for invariant in reached.INVARIANTS
         if getattr(module, invariant.name, None) is invariant.function
         and (invariant.name == function or function in names_in(invariant.function))
     ]
@@ -113,11 +113,11 @@ def test_the_text_alone_changes_nothing(instances: Instances) -> None:
     rng = Random(1)  # noqa: S311 - the same search each time
     for module in MODULES.values():
         space = clauses.negated(module, None)
-        for name in (i.name for i in STEP_INVARIANTS if getattr(module, i.name, None) is i.function):
+        for name in (i.name for i in reached.INVARIANTS if getattr(module, i.name, None) is i.function):
             for at in instances[name][:2]:
                 assert not differ(evaluator(BY_NAME[name]), space[name], at, rng)
 
 
 def test_every_invariant_is_tried() -> None:
     tried = {clause.function for _, clause in ALL}
-    assert {invariant.name for invariant in STEP_INVARIANTS} <= tried
+    assert {invariant.name for invariant in reached.INVARIANTS} <= tried

@@ -50,6 +50,7 @@ def _without_word(m: Machine, notice: Notice) -> bool:
 def save_pending(m: Machine, n: VcpuId) -> None:
     """Keep the event until there is a page for the port's word; nothing can be unmasked there."""
     notice = m.notices[n]
+    require("by the FIFO ABI", notice.fifo, EINVAL)
     require("an event is to be told", (notice.stage == S_MARK) | (notice.stage == S_CLEAR), EINVAL)
     require("there is no word", _without_word(m, notice), EINVAL)
     port = m.ports[notice.domain, notice.port]
@@ -61,6 +62,7 @@ def save_pending(m: Machine, n: VcpuId) -> None:
 def drop_event(m: Machine, n: VcpuId) -> None:
     """Drop an event for a vCPU without a control block: the guest should have set one up before."""
     notice = m.notices[n]
+    require("by the FIFO ABI", notice.fifo, EINVAL)
     require("an event is to be told", notice.stage == S_MARK, EINVAL)
     no_block = m.event_frames[notice.domain, notice.vcpu].frame == NO_FRAME
     require("there is no control block", no_block, EINVAL)
@@ -68,10 +70,11 @@ def drop_event(m: Machine, n: VcpuId) -> None:
     notice.stage = S_END
 
 
-@step("queues.locked", "notices.stage", "notices.priority")
+@step("queues.locked", "queues.holder", "notices.stage", "notices.priority")
 def lock_queues(m: Machine, n: VcpuId) -> None:
     """Lock the queue of the port's priority and the one that it was on."""
     notice = m.notices[n]
+    require("by the FIFO ABI", notice.fifo, EINVAL)
     require("an event is to be told", notice.stage == S_MARK, EINVAL)
     require("there is a word", Not(_without_word(m, notice)), EINVAL)
     block = m.event_frames[notice.domain, notice.vcpu].frame
@@ -81,7 +84,9 @@ def lock_queues(m: Machine, n: VcpuId) -> None:
     last = _last_queue(m, notice)
     require("the queues are not locked", Not(queue.locked) & Not(last.locked), EAGAIN)
     queue.locked = True
+    queue.holder = n
     last.locked = True
+    last.holder = n
     notice.priority = priority
     notice.stage = S_LOCKED
 
@@ -96,6 +101,7 @@ def _unlock(queue: Queue, last: Queue, condition: bool) -> None:  # noqa: FBT001
 def mark_word(m: Machine, n: VcpuId) -> None:
     """Set PENDING; unlike in the 2-level ABI, who finds it set goes on."""
     notice = m.notices[n]
+    require("by the FIFO ABI", notice.fifo, EINVAL)
     require("the queues are locked", notice.stage == S_LOCKED, EINVAL)
     word = m.event_words[notice.domain, notice.port]
     already = word.pending
@@ -110,6 +116,7 @@ def mark_word(m: Machine, n: VcpuId) -> None:
 def look_at_word(m: Machine, n: VcpuId) -> None:
     """Look whether the port is masked: then its word is linked when it is unmasked."""
     notice = m.notices[n]
+    require("by the FIFO ABI", notice.fifo, EINVAL)
     require("the port is pending", notice.stage == S_LOOK, EINVAL)
     masked = m.event_words[notice.domain, notice.port].masked
     _unlock(_queue(m, notice), _last_queue(m, notice), masked)
@@ -120,6 +127,7 @@ def look_at_word(m: Machine, n: VcpuId) -> None:
 def unmask_word(m: Machine, n: VcpuId) -> None:
     """Clear MASKED (evtchn_fifo_unmask)."""
     notice = m.notices[n]
+    require("by the FIFO ABI", notice.fifo, EINVAL)
     require("the port is to be unmasked", notice.stage == S_CLEAR, EINVAL)
     require("there is a word", Not(_without_word(m, notice)), EINVAL)
     word = m.event_words[notice.domain, notice.port]
@@ -132,6 +140,7 @@ def unmask_word(m: Machine, n: VcpuId) -> None:
 def look_at_pending_word(m: Machine, n: VcpuId) -> None:
     """Look whether the port that is unmasked now is pending: then tell it as if it had just become so."""
     notice = m.notices[n]
+    require("by the FIFO ABI", notice.fifo, EINVAL)
     require("the mask is clear", notice.stage == S_TEST, EINVAL)
     notice.stage = ite(m.event_words[notice.domain, notice.port].pending, S_MARK, S_END)
 
@@ -149,6 +158,7 @@ def look_at_pending_word(m: Machine, n: VcpuId) -> None:
 def link_word(m: Machine, n: VcpuId) -> None:
     """Set LINKED; who finds it set has nothing to tell. A tail that is linked anew ends its old queue."""
     notice = m.notices[n]
+    require("by the FIFO ABI", notice.fifo, EINVAL)
     require("the port is pending and not masked", notice.stage == S_SELECT, EINVAL)
     word, port = m.event_words[notice.domain, notice.port], m.ports[notice.domain, notice.port]
     queue, last = _queue(m, notice), _last_queue(m, notice)
@@ -181,6 +191,7 @@ def _append(m: Machine, notice: Notice, queue: Queue, before: int) -> None:
 def link_to_tail(m: Machine, n: VcpuId) -> None:
     """Make the tail's word link the port's, while the tail is linked (evtchn_fifo_set_link)."""
     notice = m.notices[n]
+    require("by the FIFO ABI", notice.fifo, EINVAL)
     require("the word is linked", notice.stage == S_TAIL, EINVAL)
     queue = _queue(m, notice)
     require("the queue has a tail", queue.tail != NO_PORT, EINVAL)
@@ -196,6 +207,7 @@ def link_to_tail(m: Machine, n: VcpuId) -> None:
 def find_queue_empty(m: Machine, n: VcpuId) -> None:
     """Find that the queue has no tail, or one that the guest has taken."""
     notice = m.notices[n]
+    require("by the FIFO ABI", notice.fifo, EINVAL)
     require("the word is linked", notice.stage == S_TAIL, EINVAL)
     queue = _queue(m, notice)
     empty = (queue.tail == NO_PORT) | Not(m.event_words[notice.domain, queue.tail].linked)
@@ -207,6 +219,7 @@ def find_queue_empty(m: Machine, n: VcpuId) -> None:
 def set_head(m: Machine, n: VcpuId) -> None:
     """Make the port the head of the empty queue."""
     notice = m.notices[n]
+    require("by the FIFO ABI", notice.fifo, EINVAL)
     require("the queue is empty", notice.stage == S_HEAD, EINVAL)
     head = m.heads[(notice.domain, notice.vcpu), notice.priority]
     head.port = notice.port
@@ -219,6 +232,7 @@ def set_head(m: Machine, n: VcpuId) -> None:
 def set_ready(m: Machine, n: VcpuId) -> None:
     """Tell that the queue is not empty; who finds it told leaves the upcall to who told it."""
     notice = m.notices[n]
+    require("by the FIFO ABI", notice.fifo, EINVAL)
     require("the head is set", notice.stage == S_READY, EINVAL)
     head = m.heads[(notice.domain, notice.vcpu), notice.priority]
     already = head.ready

@@ -13,6 +13,7 @@ from xenmodel.memory.rows import HELD, IDLE, NO_FRAME
 from xenmodel.memory.targets import take_writable
 from xenmodel.memory.updates import flights
 from xenmodel.step import Refused, require, step
+from xenspec.logic import Not
 from xenspec.vocabulary import EAGAIN, EBUSY, EINVAL, WRITABLE, DomId, FlightId, Mfn, VcpuId
 
 
@@ -40,6 +41,7 @@ def release_event_frame(m: Machine, k: FlightId, domain: DomId, index: int) -> N
     """Take the references of a FIFO page back into a flight."""
     page, flight = m.event_frames[domain, index], m.flights[k]
     require("the page is set", page.frame != NO_FRAME, EINVAL)
+    require("the domain uses it no more", Not(m.channels[domain].fifo), EBUSY)
     require("the flight is free", flight.mode == IDLE, EAGAIN)
     m.ghost.move(page.frame, holders.event_frame(domain, index), holders.flight(k), typed=True, general=True)
     flight.frame = page.frame

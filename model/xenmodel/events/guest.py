@@ -71,6 +71,7 @@ def take_selector(m: Machine, v: VcpuId) -> None:
     """Take the selector bit at the handler's cursor: its word of ports is to be looked at."""
     handler = m.handlers[v]
     selector, scan = m.selectors[v, handler.cursor], m.scans[v, handler.cursor]
+    require("the domain uses the 2-level ABI", Not(m.channels[v[0]].fifo), EINVAL)
     require("the handler runs", handler.running & (handler.cursor < WORD_PORTS), EINVAL)
     require("the bit is set", selector.set, EINVAL)
     require("the word is not being looked at", Not(scan.running), EINVAL)
@@ -83,6 +84,7 @@ def take_selector(m: Machine, v: VcpuId) -> None:
 def pass_selector(m: Machine, v: VcpuId) -> None:
     """Go on to the next selector bit."""
     handler = m.handlers[v]
+    require("the domain uses the 2-level ABI", Not(m.channels[v[0]].fifo), EINVAL)
     require("the handler runs", handler.running & (handler.cursor < WORD_PORTS), EINVAL)
     require("the bit is clear", Not(m.selectors[v, handler.cursor].set), EINVAL)
     require("the word has been looked at", Not(m.scans[v, handler.cursor].running), EINVAL)
@@ -101,10 +103,10 @@ def take_port(m: Machine, v: VcpuId, p: PortId) -> None:
 
 
 @step("scans.cursor", "scans.running")
-def pass_port(m: Machine, v: VcpuId, word: int) -> None:
+def pass_port(m: Machine, v: VcpuId, bank: int) -> None:
     """Go on to the next port of a word, or be done with it."""
-    scan = m.scans[v, word]
-    signal = m.signals[v[0], first_of_word(word) + scan.cursor]
+    scan = m.scans[v, bank]
+    signal = m.signals[v[0], first_of_word(bank) + scan.cursor]
     require("the word is being looked at", scan.running, EINVAL)
     deliverable = signal.pending & Not(signal.masked)
     require("there is nothing to handle here", Not(deliverable & (signal.raised == v[1])), EINVAL)
@@ -120,6 +122,7 @@ def take_queue(m: Machine, v: VcpuId) -> None:
     """Take the queue at the handler's cursor: its events are to be unlinked."""
     handler = m.handlers[v]
     head, taken = m.heads[v, handler.cursor], m.taken[v, handler.cursor]
+    require("the domain uses the FIFO ABI", m.channels[v[0]].fifo, EINVAL)
     require("the handler runs", handler.running & (handler.cursor < QUEUES), EINVAL)
     require("the queue is ready", head.ready, EINVAL)
     require("it is not being consumed", Not(taken.running), EINVAL)
@@ -131,6 +134,7 @@ def take_queue(m: Machine, v: VcpuId) -> None:
 def pass_queue(m: Machine, v: VcpuId) -> None:
     """Go on to the next queue."""
     handler = m.handlers[v]
+    require("the domain uses the FIFO ABI", m.channels[v[0]].fifo, EINVAL)
     require("the handler runs", handler.running & (handler.cursor < QUEUES), EINVAL)
     require("the queue is not ready", Not(m.heads[v, handler.cursor].ready), EINVAL)
     require("it has been consumed", Not(m.taken[v, handler.cursor].running), EINVAL)
@@ -208,10 +212,10 @@ def scribble_signal(m: Machine, p: PortId, *, pending: bool, masked: bool) -> No
 
 
 @step("selectors.set", "channels.honest")
-def scribble_selector(m: Machine, v: VcpuId, word: int, *, value: bool) -> None:
+def scribble_selector(m: Machine, v: VcpuId, bank: int, *, value: bool) -> None:
     """Store a selector bit."""
     m.channels[v[0]].honest = False
-    m.selectors[v, word].set = value
+    m.selectors[v, bank].set = value
 
 
 @step("upcalls.pending", "upcalls.masked", "channels.honest")

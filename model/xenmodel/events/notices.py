@@ -10,6 +10,7 @@ from collections.abc import Callable
 from xenmodel.events.rows import (
     ANY_PORT,
     NO_PORT,
+    S_CLEAR,
     S_END,
     S_IDLE,
     S_KICK,
@@ -92,6 +93,7 @@ def begin_unmask(m: Machine, n: VcpuId, p: PortId, stage: Stage) -> None:
     port, notice = m.ports[p], m.notices[n]
     require("the caller has no other notice to give", notice.stage == S_IDLE, EAGAIN)
     require("the port is in use", (port.state != FREE) & (port.state != RESERVED), EINVAL)
+    require("by its mask or its pending bit", (stage == S_CLEAR) | (stage == S_MARK), EINVAL)
     open_notice(m, notice, stage, p)
 
 

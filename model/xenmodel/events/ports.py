@@ -5,7 +5,7 @@ becomes free or ceases to be (`readers` is zero then). Looking for the lowest fr
 the view; the step that opens the port checks that it is free.
 """
 
-from xenmodel.abi.event import BUCKET_PORTS, DEFAULT_PRIORITY, is_global
+from xenmodel.abi.event import BUCKET_PORTS, DEFAULT_PRIORITY, QUEUES, TWO_LEVEL_PORTS, is_global
 from xenmodel.events.notices import NOTICE, open_notice
 from xenmodel.events.rows import NO_PORT, S_IDLE, S_MARK
 from xenmodel.machine import Machine
@@ -16,6 +16,8 @@ from xenspec.vocabulary import (
     EBUSY,
     EEXIST,
     EINVAL,
+    ENOSPC,
+    ESRCH,
     FREE,
     INTERDOMAIN,
     IPI,
@@ -42,8 +44,11 @@ def make_ports(m: Machine, domain: DomId) -> None:
 def _require_free(m: Machine, p: PortId) -> None:
     """Refuse unless the port can be handed out. Part of a step."""
     channels = m.channels[p[0]]
+    require("the domain exists", m.domains[p[0]].exists, ESRCH)
     require("the domain lives", Not(m.domains[p[0]].dying), EINVAL)
-    require("the port exists", (p[1] >= 0) & (p[1] < channels.valid), EINVAL)
+    require("it has a vCPU to be told", m.domains[p[0]].vcpus > 0, EINVAL)
+    require("the port exists", (p[1] > 0) & (p[1] < channels.valid), EINVAL)
+    require("it has its bits", channels.fifo | (p[1] < TWO_LEVEL_PORTS), ENOSPC)
     require("the port is free", m.ports[p].state == FREE, EBUSY)
     require("nobody works on it", m.ports[p].readers == 0, EAGAIN)
     require("it is on no queue any more", Not(channels.fifo & m.event_words[p].linked), EBUSY)
@@ -198,6 +203,7 @@ def retarget(m: Machine, p: PortId, vcpu: int) -> None:
 @step("ports.priority")
 def set_port_priority(m: Machine, p: PortId, priority: int) -> None:
     """Link the port to another queue from the next time on (evtchn_fifo_set_priority)."""
+    require("there is such a priority", (priority >= 0) & (priority < QUEUES), EINVAL)
     m.ports[p].priority = priority
 
 
@@ -212,7 +218,9 @@ def begin_reset(m: Machine, domain: DomId) -> None:
 @step("channels.reset_at")
 def interrupt_reset(m: Machine, domain: DomId, port: int) -> None:
     """Keep where the reset is to go on."""
-    m.channels[domain].reset_at = port
+    channels = m.channels[domain]
+    require("the port exists", (port >= 0) & (port < channels.valid), EINVAL)
+    channels.reset_at = port
 
 
 @step("channels.reset_at")

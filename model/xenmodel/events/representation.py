@@ -6,7 +6,11 @@ each step can be seen to keep them.
 
 from typing import Protocol
 
+from xenmodel.abi.event import BUCKET_PORTS, QUEUES, TWO_LEVEL_PORTS, WORD_PORTS
 from xenmodel.events.rows import (
+    ANY_PORT,
+    NO_PORT,
+    S_CLEAR,
     S_HEAD,
     S_IDLE,
     S_KICK,
@@ -36,7 +40,7 @@ from xenmodel.events.views import (
     WaitView,
 )
 from xenmodel.memory.rows import NO_FRAME
-from xenmodel.views import NamedFrameView
+from xenmodel.views import DomainView, NamedFrameView
 from xenspec.invariant import Kind, Registry
 from xenspec.logic import Not, either, implies
 from xenspec.table import ReadTable
@@ -46,6 +50,8 @@ from xenspec.vocabulary import FREE, RESERVED, DomId, PortId, QueueId, SelectorI
 class State(Protocol):
     """The state that the invariants of this module read."""
 
+    @property
+    def domains(self) -> ReadTable[int, DomainView]: ...  # noqa: D102
     @property
     def channels(self) -> ReadTable[int, ChannelsView]: ...  # noqa: D102 - named by its table
     @property
@@ -124,13 +130,94 @@ def linking_notice_holds_its_queue(s: State, n: VcpuId) -> bool:
 def counts_of_ports_are_not_negative(s: State, d: DomId) -> bool:
     """A domain has no fewer ports in use than none, and a reset goes on at a port that exists."""
     channels = s.channels[d]
-    return (channels.active >= 0) & (channels.reset_at >= 0) & (channels.reset_at <= channels.valid)
+    return (
+        (channels.valid >= BUCKET_PORTS)
+        & (channels.active >= 0)
+        & (channels.reset_at >= 0)
+        & (channels.reset_at < channels.valid)
+    )
 
 
 @invariant(property=23)
 def locks_are_not_negative(s: State, p: PortId) -> bool:
     """No fewer notices than none hold a port."""
     return s.ports[p].readers >= 0
+
+
+@invariant(property=23)
+def notice_has_news_once_it_is_marked(s: State, n: VcpuId) -> bool:
+    """Who has not set a pending bit yet has nothing to tell those who poll for it."""
+    notice = s.notices[n]
+    stage = notice.stage
+    early = (stage == S_MARK) | (stage == S_CLEAR) | (stage == S_TEST) | (stage == S_LOCKED)
+    return implies(early, lambda: Not(notice.news))
+
+
+@invariant(property=23)
+def notice_is_by_the_abi_of_its_stage(s: State, n: VcpuId) -> bool:
+    """A notice by the FIFO ABI is of a domain that uses it, and no other one locks and links."""
+    notice = s.notices[n]
+    stage = notice.stage
+    queued = (stage == S_LOCKED) | (stage == S_TAIL) | (stage == S_HEAD) | (stage == S_READY)
+    return implies(stage != S_IDLE, lambda: implies(notice.fifo, lambda: s.channels[notice.domain].fifo)) & (
+        implies(queued, lambda: notice.fifo)
+    )
+
+
+@invariant(property=25)
+def notice_is_of_a_priority_that_exists(s: State, n: VcpuId) -> bool:
+    """A notice tells by one of the sixteen queues."""
+    notice = s.notices[n]
+    return implies(notice.stage != S_IDLE, lambda: (notice.priority >= 0) & (notice.priority < QUEUES))
+
+
+@invariant(property=25)
+def port_is_of_a_priority_that_exists(s: State, p: PortId) -> bool:
+    """A port has one of the sixteen priorities."""
+    port = s.ports[p]
+    return (port.priority >= 0) & (port.priority < QUEUES)
+
+
+@invariant(property=23)
+def two_level_port_has_its_bits(s: State, p: PortId) -> bool:
+    """A port that is in use by the 2-level ABI has a bit among those of the shared page."""
+    port = s.ports[p]
+    in_use = (port.state != FREE) & (port.state != RESERVED)
+    return implies(Not(s.channels[p[0]].fifo) & in_use, lambda: p[1] < TWO_LEVEL_PORTS)
+
+
+@invariant(property=24)
+def selector_is_of_a_word(s: State, k: SelectorId) -> bool:
+    """Only the words that there are get selected: the handler comes to each of them."""
+    channels = s.channels[k[0][0]]
+    return implies(
+        channels.honest & Not(channels.fifo) & s.selectors[k].set, lambda: (k[1] >= 0) & (k[1] < WORD_PORTS)
+    )
+
+
+# --- Sleeping ---------------------------------------------------------------------------------------------
+
+
+@invariant(property=24)
+def sleeping_vcpu_exists(s: State, v: VcpuId) -> bool:
+    """A vCPU that sleeps, or is about to, is among those that a notice looks at."""
+    wait = s.waits[v]
+    return implies(
+        wait.blocked | wait.polling | wait.checking, lambda: (v[1] >= 0) & (v[1] < s.domains[v[0]].vcpus)
+    )
+
+
+@invariant(property=24)
+def polling_vcpu_waits_for_what_it_saw(s: State, v: VcpuId) -> bool:
+    """A vCPU polls only asleep, and if for one port, for the one that it looked at last."""
+    wait = s.waits[v]
+    return implies(wait.checking, lambda: wait.looked == NO_PORT) & implies(
+        wait.polling,
+        lambda: (
+            (wait.blocked | wait.checking)
+            & ((wait.poll_port == ANY_PORT) | (wait.poll_port == wait.looked) & (wait.looked != NO_PORT))
+        ),
+    )
 
 
 # --- Who answers for what is not told yet -----------------------------------------------------------------
@@ -148,7 +235,8 @@ def unselected_port_is_between_pending_and_selected(s: State, p: PortId) -> bool
     def answered() -> bool:
         notice = s.notices[signal.teller]
         stage = notice.stage
-        return _of_port(notice, p) & ((stage == S_LOOK) | (stage == S_TEST) | (stage == S_SELECT))
+        before = (stage == S_LOOK) | (stage == S_TEST) | (stage == S_SELECT)
+        return _of_port(notice, p) & Not(notice.fifo) & before
 
     return implies(
         channels.honest & Not(channels.fifo) & signal.pending & Not(signal.masked) & open_port,
@@ -223,7 +311,7 @@ def unlinked_word_is_between_pending_and_linked(s: State, p: PortId) -> bool:
         notice = s.notices[word.teller]
         stage = notice.stage
         before = (stage == S_MARK) | (stage == S_LOCKED) | (stage == S_TEST)
-        return _of_port(notice, p) & (before | (stage == S_LOOK) | (stage == S_SELECT))
+        return _of_port(notice, p) & notice.fifo & (before | (stage == S_LOOK) | (stage == S_SELECT))
 
     exposed = word.pending & Not(word.masked) & open_port & (p[1] < channels.words)
     return implies(
@@ -242,4 +330,6 @@ def unready_queue_is_made_ready_next(s: State, k: QueueId) -> bool:
         notice = s.notices[s.heads[k].setter]
         return _for_vcpu(notice, k[0]) & (notice.priority == k[1]) & (notice.stage == S_READY)
 
-    return implies(linked, lambda: either(s.heads[k].ready | s.taken[k].running, answered))
+    taken = s.taken[k]
+    read = taken.running & ((taken.head != NO_PORT) | (taken.port == NO_PORT))
+    return implies(linked, lambda: either(s.heads[k].ready | read, answered))

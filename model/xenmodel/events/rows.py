@@ -193,6 +193,8 @@ class Queue:
     locked: bool = False
     linked: int = 0
     """Events linked so far: the next one's `order` (ghost)."""
+    holder: VcpuId = NOBODY
+    """Whose notice took the lock last."""
 
 
 @dataclass(slots=True)

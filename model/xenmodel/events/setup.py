@@ -128,8 +128,9 @@ def make_word(m: Machine, p: PortId, *, masked: bool) -> None:
 
 @step("queues.tail", "queues.locked", "queues.linked", "heads.port", "heads.ready")
 def make_queue(m: Machine, v: VcpuId, priority: int) -> None:
-    """Make a queue of a new control block empty."""
+    """Make a queue empty before its vCPU has a control block (init_queue)."""
     queue, head = m.queues[v, priority], m.heads[v, priority]
+    require("there is no control block yet", m.event_frames[v[0], v[1]].frame == NO_FRAME, EINVAL)
     require("nobody links to it", Not(queue.locked), EAGAIN)
     queue.tail = NO_PORT
     queue.linked = 0
@@ -146,13 +147,13 @@ def init_control(x: Call, call: InitControl) -> Steps[int]:
         return -EINVAL
     if m.event_frames[x.domain, call.vcpu].frame != NO_FRAME:
         return -EINVAL
-    rc = yield from hold_event_frame(x, Mfn(call.frame), call.vcpu)
-    if rc:
-        return rc
     v = VcpuId((x.domain, call.vcpu))
     for priority in range(QUEUES):
         make_queue(m, v, priority)
         yield make_queue
+    rc = yield from hold_event_frame(x, Mfn(call.frame), call.vcpu)
+    if rc:
+        return rc
     if not m.channels[x.domain].fifo:
         switch_to_fifo(m, x.domain)
         yield switch_to_fifo

@@ -9,7 +9,7 @@ from xenmodel.events.notices import after
 from xenmodel.events.rows import S_CLEAR, S_END, S_LOOK, S_MARK, S_SELECT, S_TEST, S_UPCALL
 from xenmodel.machine import Machine
 from xenmodel.step import require, step
-from xenspec.logic import ite
+from xenspec.logic import Not, ite
 from xenspec.vocabulary import EINVAL, VcpuId
 
 
@@ -18,6 +18,7 @@ def mark_pending(m: Machine, n: VcpuId) -> None:
     """Set the pending bit; who finds it set leaves the rest to who set it (evtchn_2l_set_pending)."""
     notice = m.notices[n]
     require("the port is to become pending", notice.stage == S_MARK, EINVAL)
+    require("by the 2-level ABI", Not(notice.fifo), EINVAL)
     signal = m.signals[notice.domain, notice.port]
     already = signal.pending
     signal.pending = True
@@ -32,6 +33,7 @@ def look_at_mask(m: Machine, n: VcpuId) -> None:
     """Look at the mask of the port that is pending now: masked, it is told when it is unmasked."""
     notice = m.notices[n]
     require("the port is pending", notice.stage == S_LOOK, EINVAL)
+    require("by the 2-level ABI", Not(notice.fifo), EINVAL)
     notice.stage = ite(m.signals[notice.domain, notice.port].masked, after(notice), S_SELECT)
 
 
@@ -40,6 +42,7 @@ def clear_mask(m: Machine, n: VcpuId) -> None:
     """Clear the mask; who finds it clear has nothing to tell (evtchn_2l_unmask)."""
     notice = m.notices[n]
     require("the port is to be unmasked", notice.stage == S_CLEAR, EINVAL)
+    require("by the 2-level ABI", Not(notice.fifo), EINVAL)
     signal = m.signals[notice.domain, notice.port]
     was = signal.masked
     signal.masked = False
@@ -52,6 +55,7 @@ def look_at_pending(m: Machine, n: VcpuId) -> None:
     """Look whether the port that is unmasked now became pending meanwhile."""
     notice = m.notices[n]
     require("the mask is clear", notice.stage == S_TEST, EINVAL)
+    require("by the 2-level ABI", Not(notice.fifo), EINVAL)
     notice.stage = ite(m.signals[notice.domain, notice.port].pending, S_SELECT, S_END)
 
 
@@ -60,6 +64,7 @@ def set_selector(m: Machine, n: VcpuId) -> None:
     """Set the selector bit of the vCPU to be told; who finds it set leaves the upcall to who set it."""
     notice = m.notices[n]
     require("the port is pending and not masked", notice.stage == S_SELECT, EINVAL)
+    require("by the 2-level ABI", Not(notice.fifo), EINVAL)
     selector = m.selectors[(notice.domain, notice.vcpu), selector_of(notice.port)]
     already = selector.set
     selector.set = True

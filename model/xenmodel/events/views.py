@@ -141,6 +141,8 @@ class QueueView(Protocol):
     def locked(self) -> bool: ...  # noqa: D102 - named by its field
     @property
     def linked(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def holder(self) -> VcpuId: ...  # noqa: D102 - named by its field
 
 
 class BindingView(Protocol):

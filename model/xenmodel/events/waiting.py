@@ -27,7 +27,9 @@ class Poll:
 def fall_asleep(m: Machine, v: VcpuId) -> None:
     """Say that the vCPU sleeps; it still looks whether it may."""
     wait = m.waits[v]
+    require("the vCPU exists", (v[1] >= 0) & (v[1] < m.domains[v[0]].vcpus), EINVAL)
     require("the vCPU runs", Not(wait.blocked), EINVAL)
+    require("it is not about to sleep already", Not(wait.checking), EINVAL)
     wait.blocked = True
     wait.checking = True
     wait.looked = NO_PORT
@@ -63,10 +65,11 @@ POLLS = ("waits.blocked", "waits.polling", "waits.poll_port")
 
 @step(*POLLS, "waits.checking")
 def look_for_upcall(m: Machine, v: VcpuId) -> bool:
-    """Go on at once if an upcall is to be delivered; return whether."""
+    """Go on at once if an upcall is to be delivered, or if somebody has woken the vCPU meanwhile."""
     wait, upcall = m.waits[v], m.upcalls[v]
     require("the vCPU looks whether it may sleep", wait.checking, EINVAL)
-    found = upcall.pending & Not(upcall.masked)
+    woken = Not(wait.blocked) | Not(wait.polling) | (wait.poll_port == NO_PORT)
+    found = upcall.pending & Not(upcall.masked) | woken
     _end_poll(wait, found)
     wait.checking = False
     return found
@@ -77,6 +80,7 @@ def look_at_port(m: Machine, v: VcpuId, p: PortId) -> bool:
     """Go on at once if the port is pending; return whether. A port that is not in use cannot be polled."""
     wait, port = m.waits[v], m.ports[p]
     require("the vCPU has looked for an upcall", Not(wait.checking), EINVAL)
+    require("it has not settled on a port", Not(wait.polling) | (wait.poll_port == ANY_PORT), EINVAL)
     require("the port is the domain's", p[0] == v[0], EINVAL)
     require("the port exists", (p[1] >= 0) & (p[1] < m.channels[p[0]].valid), EINVAL)
     require("the port is in use", (port.state != FREE) & (port.state != RESERVED), EINVAL)
@@ -118,6 +122,7 @@ def block(x: Call) -> Steps[int]:
 @step("upcalls.masked")
 def let_upcalls_in(m: Machine, v: VcpuId) -> None:
     """Clear the upcall mask on the guest's behalf."""
+    require("the vCPU runs", Not(m.waits[v].blocked), EINVAL)
     m.upcalls[v].masked = False
 
 

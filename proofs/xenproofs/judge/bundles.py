@@ -21,7 +21,7 @@ OWN_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "Mfn": ("frames", "counts"),
     "EntryId": ("entries", "words"),
     "WordId": ("words",),
-    "VcpuId": ("vcpus",),
+    "VcpuId": ("vcpus", "upcalls", "waits", "notices", "handlers"),
     "FlightId": ("flights",),
     "Cpu": ("cpus",),
     "TlbKey": ("tlb",),
@@ -29,6 +29,12 @@ OWN_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "LdtPage": ("ldt",),
     "EventFrameId": ("event_frames",),
     "EoiFrameId": ("eoi_frames",),
+    "DomId": ("domains", "channels"),
+    "PortId": ("ports", "signals", "event_words"),
+    "SelectorId": ("selectors", "scans"),
+    "QueueId": ("queues", "heads", "taken"),
+    "VirqId": ("virqs",),
+    "PirqId": ("pirqs",),
     **dict.fromkeys(KINDS, ("held",)),
 }
 """By key type: the tables whose keys are of it, so that a change of a row there concerns the same key."""

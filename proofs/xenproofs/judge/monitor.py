@@ -20,6 +20,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, ParamSpec, TypeVar
 
+from xenmodel.events.queues import REPRESENTATION as EVENT_BOOKS
 from xenmodel.hardware.representation import REPRESENTATION as TLB
 from xenmodel.hypercall import Marker, Steps
 from xenmodel.machine import Machine
@@ -36,6 +37,7 @@ from xenproofs.judge.holdings import of_frame
 from xenproofs.judge.recording import ALL_FIELDS, Change, Recorder, Write
 from xenproofs.judge.refinement import forbidden
 from xenproofs.judge.tracking import Ghosts, Granted, StateView, names_in, store_of
+from xenspec.events.invariants import SAFETY as EVENTS
 from xenspec.memory.invariants import SAFETY
 from xenspec.table import PlainTable
 from xenspec.vocabulary import DomId
@@ -43,15 +45,16 @@ from xenspec.vocabulary import DomId
 T = TypeVar("T")
 P = ParamSpec("P")
 
-STEP_INVARIANTS: Final = (
+CALL_INVARIANTS: Final = (
     *stateless(SAFETY),
     *stateless(REPRESENTATION),
     *stateless(TLB),
-    *stateless(HOLDING),
+    *stateless(EVENTS),
+    *stateless(EVENT_BOOKS),
 )
-"""All of them."""
-CALL_INVARIANTS: Final = (*stateless(SAFETY), *stateless(REPRESENTATION), *stateless(TLB))
 """What call mode checks: it keeps no sets of holders."""
+STEP_INVARIANTS: Final = (*CALL_INVARIANTS, *stateless(HOLDING))
+"""All of them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ bundle names: no field is looked at one by one, which would cost more than the i
 """
 
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CodeType, FunctionType, ModuleType
 from typing import Generic, TypeVar
 
@@ -21,6 +21,23 @@ from xenmodel.domains.rows import (
     PhysicalCpu,
     TablePage,
     Vcpu,
+)
+from xenmodel.events.rows import (
+    Binding,
+    Channels,
+    EventWord,
+    Handler,
+    Head,
+    Line,
+    Notice,
+    Port,
+    Queue,
+    Scan,
+    Selector,
+    Signal,
+    Taken,
+    Upcall,
+    Wait,
 )
 from xenmodel.hardware.rows import TlbEntry
 from xenmodel.machine import Machine
@@ -145,11 +162,26 @@ class StateView:
     descriptors: DescriptorFormat
     segments: SegmentRules
     xens: WrittenByXen
+    channels: Tracked[int, Channels] = field(init=False)
+    ports: Tracked[tuple[int, int], Port] = field(init=False)
+    signals: Tracked[tuple[int, int], Signal] = field(init=False)
+    selectors: Tracked[tuple[tuple[int, int], int], Selector] = field(init=False)
+    upcalls: Tracked[tuple[int, int], Upcall] = field(init=False)
+    event_words: Tracked[tuple[int, int], EventWord] = field(init=False)
+    heads: Tracked[tuple[tuple[int, int], int], Head] = field(init=False)
+    queues: Tracked[tuple[tuple[int, int], int], Queue] = field(init=False)
+    virqs: Tracked[tuple[tuple[int, int], int], Binding] = field(init=False)
+    pirqs: Tracked[tuple[int, int], Line] = field(init=False)
+    waits: Tracked[tuple[int, int], Wait] = field(init=False)
+    notices: Tracked[tuple[int, int], Notice] = field(init=False)
+    handlers: Tracked[tuple[int, int], Handler] = field(init=False)
+    scans: Tracked[tuple[tuple[int, int], int], Scan] = field(init=False)
+    taken: Tracked[tuple[tuple[int, int], int], Taken] = field(init=False)
 
     @classmethod
     def of(cls, m: Machine, ghosts: Ghosts) -> "StateView":
         """Return a view of a machine and its ghosts."""
-        return cls(
+        view = cls(
             frames=Tracked(store_of(m.frames)),
             entries=Tracked(store_of(m.entries)),
             words=TrackedWords(plain_words(m.words)),
@@ -174,6 +206,26 @@ class StateView:
             segments=SegmentRules(),
             xens=WrittenByXen(m.xen_slots, m.pte),
         )
+        view._see_events(m)
+        return view
+
+    def _see_events(self, m: Machine) -> None:
+        """See the tables of event channels."""
+        self.channels = Tracked(store_of(m.channels))
+        self.ports = Tracked(store_of(m.ports))
+        self.signals = Tracked(store_of(m.signals))
+        self.selectors = Tracked(store_of(m.selectors))
+        self.upcalls = Tracked(store_of(m.upcalls))
+        self.event_words = Tracked(store_of(m.event_words))
+        self.heads = Tracked(store_of(m.heads))
+        self.queues = Tracked(store_of(m.queues))
+        self.virqs = Tracked(store_of(m.virqs))
+        self.pirqs = Tracked(store_of(m.pirqs))
+        self.waits = Tracked(store_of(m.waits))
+        self.notices = Tracked(store_of(m.notices))
+        self.handlers = Tracked(store_of(m.handlers))
+        self.scans = Tracked(store_of(m.scans))
+        self.taken = Tracked(store_of(m.taken))
 
 
 def names_in(function: Callable[..., object]) -> frozenset[str]:

@@ -62,12 +62,14 @@ def pending(s: EventState, p: PortId) -> bool:
 
 @invariant(property=23, advisories=(343,))
 def joined_ports_name_each_other(s: EventState, p: PortId) -> bool:
-    """The peer of a joined port is joined to that port: each is the other's peer."""
+    """The peer of a joined port is another port, joined to that one: each is the other's peer."""
     port = s.ports[p]
 
     def back() -> bool:
         far = s.ports[port.remote_domain, port.remote_port]
-        return (far.state == INTERDOMAIN) & (far.remote_domain == p[0]) & (far.remote_port == p[1])
+        itself = (port.remote_domain == p[0]) & (port.remote_port == p[1])
+        mutual = (far.state == INTERDOMAIN) & (far.remote_domain == p[0]) & (far.remote_port == p[1])
+        return mutual & Not(itself)
 
     return implies(port.state == INTERDOMAIN, back)
 
@@ -89,8 +91,11 @@ def port_zero_is_reserved(s: EventState, p: PortId) -> bool:
 
 @invariant(property=23, advisories=(338, 342))
 def port_in_use_exists(s: EventState, p: PortId) -> bool:
-    """A port that is bound to something is one of those that its domain has."""
-    return implies(in_use(s.ports[p]), lambda: (p[1] > 0) & (p[1] < s.channels[p[0]].valid))
+    """A port that is bound to something is one of those that its domain has, which is there."""
+    return implies(
+        in_use(s.ports[p]),
+        lambda: s.domains[p[0]].exists & (p[1] > 0) & (p[1] < s.channels[p[0]].valid),
+    )
 
 
 @invariant(property=23)
@@ -236,6 +241,12 @@ def queue_of(s: EventState, p: PortId) -> QueueId:
     return QueueId(((p[0], port.last_vcpu), port.last_priority))
 
 
+def is_of_queue(s: EventState, p: PortId, k: QueueId) -> bool:
+    """Return whether a port's word is, or was last, on a queue of its domain."""
+    port = s.ports[p]
+    return (k[0] == (p[0], port.last_vcpu)) & (k[1] == port.last_priority)
+
+
 def _linked(s: EventState, p: PortId) -> bool:
     """The word is on a queue of a domain that keeps to the protocol."""
     channels = s.channels[p[0]]
@@ -268,7 +279,8 @@ def linked_word_links_the_next(s: EventState, p: PortId) -> bool:
             following.linked
             & (following.before == p[1])
             & (following.order > word.order)
-            & (queue_of(s, p2) == queue_of(s, p))
+            & (s.ports[p2].last_vcpu == s.ports[p].last_vcpu)
+            & (s.ports[p2].last_priority == s.ports[p].last_priority)
         )
 
     return implies(_linked(s, p) & (word.link != 0), linked)
@@ -320,7 +332,7 @@ def tail_is_on_its_queue(s: EventState, k: QueueId) -> bool:
 
     def is_last() -> bool:
         word = s.event_words[p]
-        return (queue_of(s, p) == k) & (word.link == 0) & (word.order < queue.linked)
+        return is_of_queue(s, p, k) & (word.link == 0) & (word.order < queue.linked)
 
     return implies(_tail_is_linked(s, k), is_last)
 
@@ -333,7 +345,7 @@ def next_of_a_taken_queue_is_on_it(s: EventState, k: QueueId) -> bool:
     def on_it() -> bool:
         p = PortId((k[0][0], taken.head))
         word = s.event_words[p]
-        return word.linked & (word.before == 0) & (queue_of(s, p) == k) & taken.running
+        return word.linked & (word.before == 0) & is_of_queue(s, p, k) & taken.running
 
     return implies(channels.honest & channels.fifo & (taken.head != 0), on_it)
 
@@ -341,13 +353,14 @@ def next_of_a_taken_queue_is_on_it(s: EventState, k: QueueId) -> bool:
 @invariant(property=(24, 25))
 def queue_with_events_is_ready(s: EventState, k: QueueId) -> bool:
     """A queue that is not empty is ready, is being consumed, or is about to be made ready."""
-    head = s.heads[k]
+    head, taken = s.heads[k], s.taken[k]
 
     def announced() -> bool:
         notice = s.notices[head.setter]
         return told(notice, VcpuId(k[0])) & (notice.priority == k[1])
 
-    return implies(_tail_is_linked(s, k), lambda: either(head.ready | s.taken[k].running, announced))
+    consumed = taken.running & ((taken.head != 0) | (taken.port == 0))
+    return implies(_tail_is_linked(s, k), lambda: either(head.ready | consumed, announced))
 
 
 @invariant(property=24)
