@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from xenmodel.abi.memory_map import MemoryMap
+from xenmodel.domains.rows import Domain, Globals, PhysicalCpu, Vcpu
 from xenmodel.machine import Machine, plain_machine
 from xenmodel.memory.reservation import allocate
 from xenmodel.memory.rows import Entry, Frame
@@ -16,6 +17,7 @@ HELD = Frame(owner=DomId(1), allocated=True, ref_count=2, type=L1, type_count=2,
 FREE = Frame(owner=DOMID_INVALID, dirty=True)
 LINK = Entry(linked=True, linked_as=2, target=Mfn(7), backed=True)
 OWN_LEVEL = replace(LINK, linear=True)
+DOMAIN = Domain(exists=True, pages=4)
 
 FORBIDDEN: dict[str, tuple[object, object]] = {
     "type_changes_only_out_of_use": (HELD, replace(HELD, type=WRITABLE)),
@@ -28,6 +30,12 @@ FORBIDDEN: dict[str, tuple[object, object]] = {
     "pinned_frame_keeps_its_type": (HELD, replace(HELD, type=L2)),
     "linked_entry_keeps_its_level": (LINK, replace(LINK, linked_as=3)),
     "table_link_gains_no_write_permission_in_place": (OWN_LEVEL, replace(OWN_LEVEL, writable=True)),
+    "privileges_stay": (DOMAIN, replace(DOMAIN, io_rights=True)),
+    "pages_are_charged_one_by_one": (DOMAIN, replace(DOMAIN, pages=2)),
+    "the_dying_stay_so": (replace(DOMAIN, dying=True), DOMAIN),
+    "base_pointers_change_one_by_one": (Vcpu(), Vcpu(base=Mfn(1), user_base=Mfn(1))),
+    "flushes_are_not_undone": (PhysicalCpu(epoch=2), PhysicalCpu(epoch=1)),
+    "the_flush_clock_never_goes_back": (Globals(clock=2), Globals(clock=1)),
 }
 """For each rule, a row before and after that it forbids."""
 

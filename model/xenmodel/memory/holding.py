@@ -12,7 +12,7 @@ from xenmodel.memory import holders
 from xenmodel.memory.books import State
 from xenmodel.memory.rows import IDLE, NO_FRAME, REF
 from xenspec.invariant import Kind, Registry
-from xenspec.logic import Not, conj, implies
+from xenspec.logic import Not, conj, either, implies
 from xenspec.table import ReadTable
 from xenspec.vocabulary import (
     EntryId,
@@ -231,12 +231,14 @@ def eoi_frame_holds_its_frame(s: HeldState, p: EoiFrameId) -> bool:
 @invariant(property=6, advisories=(113, 182, 299))
 def entry_hold_is_of_a_linked_entry(s: HeldState, h: EntryHold) -> bool:
     """Who holds a frame as an entry is a linked entry that names it, or the slot of a partial child."""
-    row, table = s.entries[h[1], h[2]], s.frames[h[1]]
     return implies(
         _any(s, h[0], holders.entry(h[1], h[2])),
         lambda: (
-            (row.target == h[0])
-            & ((row.linked & row.backed) | (table.partial_entry & (table.next_slot == h[2])))
+            (s.entries[h[1], h[2]].target == h[0])
+            & either(
+                s.entries[h[1], h[2]].linked & s.entries[h[1], h[2]].backed,
+                lambda: s.frames[h[1]].partial_entry & (s.frames[h[1]].next_slot == h[2]),
+            )
         ),
     )
 
@@ -250,10 +252,11 @@ def pin_hold_is_of_a_pinned_table(s: HeldState, h: PinHold) -> bool:
 @invariant(property=6)
 def base_hold_is_of_a_base_pointer(s: HeldState, h: BaseHold) -> bool:
     """Who holds a frame as a base pointer is one that points to it."""
-    vcpu = s.vcpus[h[1]]
     return implies(
         _any(s, h[0], holders.base(h[1], h[2])),
-        lambda: ((h[2] == 0) & (vcpu.base == h[0])) | ((h[2] == 1) & (vcpu.user_base == h[0])),
+        lambda: (
+            ((h[2] == 0) & (s.vcpus[h[1]].base == h[0])) | ((h[2] == 1) & (s.vcpus[h[1]].user_base == h[0]))
+        ),
     )
 
 
@@ -266,11 +269,11 @@ def old_hold_is_of_an_old_table(s: HeldState, h: OldHold) -> bool:
 @invariant(property=6, advisories=(299,))
 def partial_hold_is_of_a_partial_table(s: HeldState, h: PartialHold) -> bool:
     """Who holds a frame as a partial table is the unfinished table itself."""
-    row, frame = s.held[h[0], holders.partial(h[1])], s.frames[h[0]]
+    row = s.held[h[0], holders.partial(h[1])]
     return conj(
         implies(row.typed | row.general, lambda: h[0] == h[1]),
-        implies(row.typed, lambda: frame.partial),
-        implies(row.general, lambda: frame.partial_ref),
+        implies(row.typed, lambda: s.frames[h[0]].partial),
+        implies(row.general, lambda: s.frames[h[0]].partial_ref),
     )
 
 
@@ -323,8 +326,7 @@ def allocated_hold_is_of_an_allocation(s: HeldState, h: AllocatedHold) -> bool:
 @invariant(property=6)
 def flight_hold_is_of_a_flight(s: HeldState, h: FlightHold) -> bool:
     """Who holds a frame in flight is a flight that is about it."""
-    flight = s.flights[h[1]]
     return implies(
         _any(s, h[0], holders.flight(h[1])),
-        lambda: (flight.frame == h[0]) & (flight.mode != IDLE) & (h[2] == 0),
+        lambda: (s.flights[h[1]].frame == h[0]) & (s.flights[h[1]].mode != IDLE) & (h[2] == 0),
     )

@@ -87,7 +87,7 @@ class Text:
     premise: int
     """Those that it may read before it turns out to be vacuous."""
     local: bool
-    """Its premise reads only rows of the instance's own key."""
+    """Its premise reads only rows of the instance's own key; of a hold, that is the hold."""
 
 
 @dataclass(slots=True)
@@ -142,7 +142,8 @@ class Bundle:
         self._view = view
         self.tallies = [Tally(invariant) for invariant in invariants]
         own = OWN_TABLES[key_type] if key_type not in KINDS else ()
-        self._texts = [_text(i, invariant, layouts, own) for i, invariant in enumerate(invariants)]
+        local = own or ("held",)
+        self._texts = [_text(i, invariant, layouts, local) for i, invariant in enumerate(invariants)]
         fields = _union(text.names for text in self._texts)
         self.dependencies = {
             table: Dependency(fields & mask, rows_read(view, table), table in own)

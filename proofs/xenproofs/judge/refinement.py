@@ -10,9 +10,16 @@ from typing import Final
 
 from xenproofs.judge.adapter import AnyTransition, rowless
 from xenproofs.judge.recording import Change
-from xenspec.memory.transitions import ENTRIES, FRAMES
+from xenspec.memory.transitions import CPUS, DOMAINS, ENTRIES, FRAMES, VCPUS, WORLD
 
-RULES: Final = {FRAMES.table: rowless(FRAMES), ENTRIES.table: rowless(ENTRIES)}
+RULES: Final = {
+    FRAMES.table: rowless(FRAMES),
+    ENTRIES.table: rowless(ENTRIES),
+    DOMAINS.table: rowless(DOMAINS),
+    VCPUS.table: rowless(VCPUS),
+    CPUS.table: rowless(CPUS),
+    WORLD.table: rowless(WORLD),
+}
 """The rules of each table."""
 
 

@@ -63,7 +63,7 @@ class Obligation:
     path: Sequence[Term]
     """What was decided and assumed on the path."""
     own: Sequence[Term]
-    """The statement before the step, if it is one."""
+    """What it follows from most often, mostly the statement before the step; it may be assumed."""
     known: Sequence[Term]
     """All that is known before the step."""
 
@@ -75,7 +75,8 @@ class Obligation:
     @property
     def whole(self) -> list[Term]:
         """Return all premises and the negated goal, which is the last."""
-        return [*self.known, *self.path, terms.negation(self.goal)]
+        more = [premise for premise in self.own if premise not in self.known]
+        return [*self.known, *more, *self.path, terms.negation(self.goal)]
 
 
 @dataclass(slots=True)

@@ -1,53 +1,101 @@
 """The mutant run: each guard and statement of each step dropped in turn, and who notices.
 
-`python -m xenproofs.obligations.mutants [STEP …]` tells of each mutant what a concrete state betrays of it,
-or that a refusal has written, that a write is not declared, or that it survives.
+`python -m xenproofs.obligations.mutants [STEP …]` proves each mutant as it would prove the step. Where an
+obligation is left unproved it looks for a state that shows what is broken. The table tells of each mutant:
+
+- `broken`: a state was found, and what falls there; or a refusal has written, or a write is not declared;
+- `unproved`: no solver proves it any more, and no state was found within the bound of work;
+- `vacuous`: no path ends well;
+- `does not run`: the text without the statement makes no step;
+- `survives`: everything is still proved. The guard is there for the errno, or for what no invariant says.
 """
 
 from __future__ import annotations
 
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import dataclass
 from multiprocessing import get_context
+from typing import TYPE_CHECKING, Final
 
 from xenmodel.step import WRITES
 from xenproofs.bugs.dropping import droppable
 from xenproofs.bugs.rewriter import Edit, edited_function
-from xenproofs.obligations.planted import structural
+from xenproofs.obligations.failing import bare
+from xenproofs.obligations.outcomes import Kind
+from xenproofs.obligations.proving import Options, StepProof
 from xenproofs.obligations.refuter import refute
 from xenproofs.obligations.subjects import subject, subjects
-from xenproofs.solvers.verdict import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RLIMIT: Final = 300_000
+"""Z3's bound for one obligation of a mutant: the longest proof of a step takes less."""
+REFUTER_RLIMIT: Final = 20_000_000
+NOTICED: Final = frozenset({"broken", "unproved", "vacuous", "does not run"})
 
 
-def judge(step: str, edit: Edit) -> tuple[str, str, str]:
-    """Return the step, the dropped statement, and what noticed it; `survives` if nothing did."""
+@dataclass(frozen=True, slots=True)
+class Fate:
+    """What became of one mutant."""
+
+    step: str
+    dropped: str
+    """The first line of the statement that was dropped."""
+    fate: str
+    by: tuple[str, ...] = ()
+    """What falls, or is not proved any more."""
+
+
+def judge(step: str, edit: Edit) -> Fate:
+    """Prove a step without one of its statements."""
     whole = subjects()[step]
-    function = edited_function(whole.module, step, (edit,))
-    edited = subject(step, function, frozenset(WRITES[step]))
+    dropped = edit.old.splitlines()[0]
     try:
-        for what in ("refusal", "declared writes"):
-            if structural(edited, what):
-                return step, edit.old, what
-        search = refute(edited)
+        function = edited_function(whole.module, step, (edit,))
+        edited = subject(step, function, frozenset(WRITES[step]))
+        options = Options(cache=False, rlimit=RLIMIT, first_failure=True)
+        report = StepProof(edited, options).prove()
     except (AttributeError, NameError, TypeError) as error:
-        return step, edit.old, f"does not run: {error}"
-    if search.found is not None:
-        return step, edit.old, ", ".join(search.found.broken)
-    return step, edit.old, "survives" if search.verdict is Verdict.UNSAT else "undecided"
+        return Fate(step, dropped, "does not run", (str(error),))
+    failed = report.failed
+    if not failed:
+        return Fate(step, dropped, "survives")
+    names = tuple(dict.fromkeys(bare(o.statement) for o in failed))
+    kinds = {o.kind for o in failed}
+    if kinds == {Kind.VACUOUS}:
+        return Fate(step, dropped, "vacuous", names)
+    if Kind.VIOLATED in kinds:
+        return Fate(step, dropped, "broken", names)
+    found = refute(edited, names, rlimit=REFUTER_RLIMIT).found
+    return (
+        Fate(step, dropped, "unproved", names)
+        if found is None
+        else Fate(step, dropped, "broken", found.broken)
+    )
 
 
-def main(names: list[str]) -> int:
+def line_of(fate: Fate) -> str:
+    """Return a row of the table."""
+    by = f": {', '.join(fate.by)}" if fate.by else ""
+    return f"{fate.step}: without `{fate.dropped}`: {fate.fate}{by}"
+
+
+def main(names: Sequence[str]) -> int:
     """Run the mutants of some steps, or of all; the result is never a failure, but a table to be read."""
     chosen = [subjects()[name] for name in names] or list(subjects().values())
     work = [(s.name, edit) for s in chosen for edit in droppable(s.module, s.name)]
-    noticed = 0
+    counts: dict[str, int] = {}
     with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
         for done in as_completed([executor.submit(judge, *item) for item in work]):
-            step, dropped, by = done.result()
-            noticed += by not in ("survives", "undecided")
-            sys.stdout.write(f"{step}: without `{dropped.splitlines()[0]}`: {by}\n")
+            fate = done.result()
+            counts[fate.fate] = counts.get(fate.fate, 0) + 1
+            sys.stdout.write(line_of(fate) + "\n")
             sys.stdout.flush()
-    sys.stdout.write(f"{noticed} of {len(work)} mutants are noticed\n")
+    noticed = sum(counts.get(fate, 0) for fate in NOTICED)
+    by_fate = ", ".join(f"{count} {fate}" for fate, count in sorted(counts.items()))
+    sys.stdout.write(f"{noticed} of {len(work)} mutants are noticed: {by_fate}\n")
     return 0
 
 

@@ -1,10 +1,10 @@
 """Proving one step: every feasible path that changes a row, every statement that reads what it wrote.
 
-Beside the statements, each step has obligations of its own: `refusal` (a path that is refused has written
-nothing), `declared writes` (a path writes only what the step declares), `not vacuous` (some path ends
-well), and the claims that arise on the way (a holder is new, a holder is present). A path whose
-assumptions contradict each other is taken from no state: it is counted as unreachable, and nothing is
-counted as proved of it.
+Every row that a path wrote has made a transition that the specification allows (refinement, row by row).
+Beside these, each step has obligations of its own: `refusal` (a path that is refused has written nothing),
+`declared writes` (a path writes only what the step declares), `not vacuous` (some path ends well), and the
+claims that arise on the way (a holder is new, a holder is present). A path whose assumptions contradict
+each other is taken from no state: it is counted as unreachable, and nothing is counted as proved of it.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from xenproofs.obligations.deciding import Decider, Obligation, solver
+from xenproofs.obligations.movements import LEANS, movements
 from xenproofs.obligations.outcomes import Kind, Outcome, StepReport
 from xenproofs.obligations.statements import Statement, statements
 from xenproofs.solvers.cache import Cache, key
@@ -54,6 +55,17 @@ class Options:
     """Z3's bound of work for one obligation."""
     without: frozenset[str] = frozenset()
     """Statements that are neither assumed nor proved."""
+    first_failure: bool = False
+    """Stop at the first obligation that is not proved."""
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What must hold after a path, and what it follows from most often."""
+
+    name: str
+    formula: Term
+    given: tuple[Term, ...] = ()
 
 
 @dataclass(slots=True)
@@ -99,7 +111,9 @@ class StepProof:
         try:
             for number, path in enumerate(explore(self._run, self._feasible, self.options.disabled)):
                 self._path(number, path)
-            if self.report.paths == self.report.refusals + self.report.unreachable:
+                if self.options.first_failure and self.report.failed:
+                    break
+            if self.report.paths == self.report.refusals + self.report.unreachable and not self.report.failed:
                 self._note(-1, "not vacuous", Kind.VACUOUS, "no path of the step ends well")
         except (SoundnessError, AttributeError) as error:
             self._note(-1, "symbolic execution", Kind.UNDECIDED, f"{type(error).__name__}: {error}")
@@ -143,27 +157,28 @@ class StepProof:
         else:
             self.report.outcomes += outcomes
 
-    def _goals(self, path: Path, machine: SymbolicMachine) -> list[tuple[str, Term]]:
-        goals = [(f"{name} ({n})", claim) for n, (name, claim) in enumerate(path.claims)]
-        for s in self.start.statements:
-            after = s.formula(machine)
-            if after is self.start.formulas[s.name]:
+    def _goals(self, path: Path, machine: SymbolicMachine) -> list[Goal]:
+        """Return what must hold after a path."""
+        goals = [Goal(f"{name} ({n})", claim) for n, (name, claim) in enumerate(path.claims)]
+        after = {s.name: s.formula(machine) for s in self.start.statements}
+        for name, formula in after.items():
+            if formula is self.start.formulas[name]:
                 self.report.trivial += 1
             else:
-                goals.append((s.name, after))
+                goals.append(Goal(name, formula, (self.start.formulas[name],)))
+        for m in movements(machine.written()):
+            given = tuple(after[name] for name in LEANS.get(m.name, ()) if name in after)
+            goals.append(Goal(m.name, m.formula(self.start.state, machine), given))
         return goals
 
-    def _outcomes(
-        self, number: int, goals: list[tuple[str, Term]], assumed: list[Term]
-    ) -> list[Outcome] | None:
+    def _outcomes(self, number: int, goals: list[Goal], assumed: list[Term]) -> list[Outcome] | None:
         """Decide what must hold after a path; nothing if no state takes it."""
         found: list[Outcome] = []
-        for name, goal in goals:
+        for goal in goals:
+            name = goal.name
             if not self._chosen(name, number):
                 continue
-            before_it = self.start.formulas.get(name)
-            own = [] if before_it is None else [before_it]
-            decision = self.decider.decide(Obligation(goal, assumed, own, self.known))
+            decision = self.decider.decide(Obligation(goal.formula, assumed, goal.given, self.known))
             if decision.contradiction:
                 return None
             if self.options.keep_questions:
@@ -173,6 +188,8 @@ class StepProof:
                 kind, note = Kind.UNDECIDED, f"{decision.failed[0]} answers {decision.failed[1].value}"
             seconds, cached = decision.seconds, decision.cached
             found.append(Outcome(self.subject.name, number, name, kind, seconds, note, cached=cached))
+            if self.options.first_failure and decision.failed is not None:
+                break
         return found
 
     def _chosen(self, name: str, number: int) -> bool:

@@ -93,12 +93,12 @@ class Statement:
         kinds = tuple(kind for kind in self.kinds if kind != K_ZERO)
 
         def body(keys: tuple[Term, ...]) -> Term:
-            return terms.implication(_in_range(kinds, keys), self.instance(state, keys))
+            return terms.implication(in_range(kinds, keys), self.instance(state, keys))
 
         return state.scope.forall(kinds, body, "key")
 
 
-def _in_range(kinds: tuple[Kind, ...], keys: tuple[Term, ...]) -> Term:
+def in_range(kinds: tuple[Kind, ...], keys: tuple[Term, ...]) -> Term:
     """Return that the slots among some keys are slots of a frame: other words do not exist."""
     slots = [key for kind, key in zip(kinds, keys, strict=True) if kind == K_SLOT]
     least, end = terms.integer(0), terms.integer(SLOTS)

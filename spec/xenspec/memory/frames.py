@@ -84,6 +84,35 @@ class DomainRow(Protocol):
         ...
 
 
+class AccountRow(Protocol):
+    """One domain, as far as a step may change it."""
+
+    @property
+    def exists(self) -> bool:
+        """It was created, and not yet buried."""
+        ...
+
+    @property
+    def dying(self) -> bool:
+        """Its end has begun."""
+        ...
+
+    @property
+    def privileged(self) -> bool:
+        """It is the control domain."""
+        ...
+
+    @property
+    def io_rights(self) -> bool:
+        """It may map device memory."""
+        ...
+
+    @property
+    def pages(self) -> int:
+        """Frames that it is charged for."""
+        ...
+
+
 class VcpuRow(Protocol):
     """One virtual CPU."""
 
@@ -114,6 +143,29 @@ class CpuRow(Protocol):
     @property
     def epoch(self) -> int:
         """Flushes of its translations so far."""
+        ...
+
+
+class FlushRow(Protocol):
+    """One physical CPU's flushes."""
+
+    @property
+    def epoch(self) -> int:
+        """How many flushes of everything there were."""
+        ...
+
+    @property
+    def flushed_at(self) -> int:
+        """The flush clock at the last of them."""
+        ...
+
+
+class ClockRow(Protocol):
+    """The flush clock, one row."""
+
+    @property
+    def clock(self) -> int:
+        """It ticks at each flush."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What a step may do to a frame, an entry or a base pointer.
+"""What a step may do to a frame, an entry, a domain, or a CPU.
 
 The residues that real Xen leaves are allowed here by name: a failed promotion leaves no type, a demotion
 keeps the type at count zero, a frame given up lives on while others hold it.
@@ -6,12 +6,16 @@ keeps the type at count zero, a frame given up lives on while others hold it.
 
 from xenspec.logic import Not, implies
 from xenspec.memory.entries import EntryRow
-from xenspec.memory.frames import FrameRow
+from xenspec.memory.frames import AccountRow, ClockRow, FlushRow, FrameRow, VcpuRow
 from xenspec.transition import Transitions
 from xenspec.vocabulary import DOMID_FIRST_RESERVED, NO_TYPE
 
 FRAMES: Transitions[FrameRow] = Transitions("frames")
 ENTRIES: Transitions[EntryRow] = Transitions("entries")
+DOMAINS: Transitions[AccountRow] = Transitions("domains")
+VCPUS: Transitions[VcpuRow] = Transitions("vcpus")
+CPUS: Transitions[FlushRow] = Transitions("cpus")
+WORLD: Transitions[ClockRow] = Transitions("world")
 frame = FRAMES.transition
 entry = ENTRIES.transition
 
@@ -109,3 +113,42 @@ def table_link_gains_no_write_permission_in_place(before: EntryRow, after: Entry
         & (after.linear | Not(after.backed)),
         lambda: Not(after.writable),
     )
+
+
+@DOMAINS.transition(property=(10, 15))
+def privileges_stay(before: AccountRow, after: AccountRow) -> bool:
+    """A domain that exists gains and loses no privilege by a step."""
+    return implies(
+        before.exists & after.exists,
+        lambda: (before.privileged == after.privileged) & (before.io_rights == after.io_rights),
+    )
+
+
+@DOMAINS.transition(property=19)
+def pages_are_charged_one_by_one(before: AccountRow, after: AccountRow) -> bool:
+    """A step charges a domain for one frame, or for one fewer."""
+    return (after.pages <= before.pages + 1) & (before.pages <= after.pages + 1)
+
+
+@DOMAINS.transition(property=32)
+def the_dying_stay_so(before: AccountRow, after: AccountRow) -> bool:
+    """The end of a domain, once begun, is not called off."""
+    return implies(before.dying & after.exists, lambda: after.dying)
+
+
+@VCPUS.transition(property=(10, 15))
+def base_pointers_change_one_by_one(before: VcpuRow, after: VcpuRow) -> bool:
+    """A step changes one base pointer of a virtual CPU, never both."""
+    return (before.base == after.base) | (before.user_base == after.user_base)
+
+
+@CPUS.transition(property=8)
+def flushes_are_not_undone(before: FlushRow, after: FlushRow) -> bool:
+    """What a CPU has flushed stays flushed: its epoch and its last flush never go back."""
+    return (before.epoch <= after.epoch) & (before.flushed_at <= after.flushed_at)
+
+
+@WORLD.transition(property=8, advisories=(401,))
+def the_flush_clock_never_goes_back(before: ClockRow, after: ClockRow) -> bool:
+    """The flush clock never goes back: what was stamped later stays later."""
+    return before.clock <= after.clock
