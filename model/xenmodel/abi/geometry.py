@@ -70,6 +70,10 @@ class PteFormat(PteShape, Protocol):
         """Return whether the processor would use the entry."""
         ...
 
+    def large(self, word: int, /) -> bool:
+        """Return whether an entry above L1 maps memory itself and names no table."""
+        ...
+
     def writable(self, word: int, /) -> bool:
         """Return whether the entry grants writing."""
         ...
@@ -181,6 +185,7 @@ class FourLevel(FourLevelShape):
 
     present = staticmethod(pte.present)
     writable = staticmethod(pte.writable)
+    large = staticmethod(pte.large)
     user = staticmethod(pte.user)
     accessed = staticmethod(pte.accessed)
     dirty = staticmethod(pte.dirty)

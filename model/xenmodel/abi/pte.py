@@ -52,6 +52,11 @@ def writable(word: int) -> bool:
     return word & RW != 0
 
 
+def large(word: int) -> bool:
+    """Return whether an entry above L1 maps memory itself, 2 MiB or more at once, and names no table."""
+    return word & PSE != 0
+
+
 def user(word: int) -> bool:
     """Return whether the entry lets ring 3 through."""
     return word & USER != 0

@@ -110,6 +110,11 @@ def require_present(m: Machine, word: int) -> None:
     require("the word is present", m.pte.present(word), EAGAIN)
 
 
+def require_one_frame(m: Machine, level: int, word: int) -> None:
+    """Refuse an entry of a table of `level` that maps more than one frame. Part of a step."""
+    require("no large page above L1", either(level == L1, lambda: Not(m.pte.large(word))), EAGAIN)
+
+
 def _validating(m: Machine, k: FlightId, slot: int) -> Flight:
     flight = m.flights[k]
     require("the table is being validated", flight.mode == VALIDATING, EAGAIN)
@@ -129,6 +134,7 @@ def install(m: Machine, k: FlightId, kn: FlightId, slot: int, word: int) -> None
     require_present(m, word)
     require_reference(m, kn, table.type, target, writable=writable)
     require_type(m, table.type, target, writable=writable)
+    require_one_frame(m, table.type, word)
     _require_authority(m, k, flight.frame, target)
     link_slot(m, flight.frame, slot, kn, word, backed=True)
     table.next_slot = slot + 1
@@ -142,6 +148,7 @@ def install_unbacked(m: Machine, k: FlightId, kn: FlightId, slot: int, word: int
     target, writable = m.pte.target(word), m.pte.writable(word)
     require_present(m, word)
     _require_unbacked(m, flight.frame, target, level=table.type, writable=writable)
+    require_one_frame(m, table.type, word)
     link_slot(m, flight.frame, slot, kn, word, backed=False)
     table.next_slot = slot + 1
 
@@ -224,6 +231,7 @@ def replace(m: Machine, k: FlightId, kn: FlightId, ko: FlightId, slot: int, word
     require_present(m, word)
     require_reference(m, kn, level, target, writable=writable)
     require_type(m, level, target, writable=writable)
+    require_one_frame(m, level, word)
     _require_authority(m, k, t, target)
     e = m.entries[t, slot]
     if e.linked:
@@ -241,6 +249,7 @@ def replace_unbacked(m: Machine, k: FlightId, kn: FlightId, ko: FlightId, slot: 
     target, writable = m.pte.target(word), m.pte.writable(word)
     require_present(m, word)
     _require_unbacked(m, t, target, level=level, writable=writable)
+    require_one_frame(m, level, word)
     e = m.entries[t, slot]
     if e.linked:
         take_out(m, t, slot, ko, e)
@@ -270,6 +279,7 @@ def amend(m: Machine, k: FlightId, slot: int, word: int) -> None:
     require("the slot is linked", e.linked, EAGAIN)
     require("to the same frame", e.target == m.pte.target(word), EAGAIN)
     require("with the same write permission", e.writable == m.pte.writable(word), EAGAIN)
+    require_one_frame(m, e.linked_as, word)
     m.words[t, slot] = word
 
 
@@ -326,6 +336,7 @@ def _require_linear(m: Machine, t: Mfn, kn: FlightId, word: int) -> None:
     target = m.pte.target(word)
     require("a linear entry is read-only", Not(m.pte.writable(word)), EINVAL)
     table, linked, flight = m.frames[t], m.frames[target], m.flights[kn]
+    require_one_frame(m, table.type, word)
     require("the level is above L1", (table.type >= L2) & (table.type <= L4), EINVAL)
     require("the level has linear tables", (table.type != m.pte.levels) | m.pte.linear_top, EINVAL)
     require(

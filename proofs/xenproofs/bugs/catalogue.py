@@ -51,6 +51,13 @@ BUGS: Final = (
         "mapping_is_authorised",
     ),
     _bug(
+        "a large page is linked as if it were a table",
+        "replace",
+        LINKING,
+        ("require_one_frame", "guard: no large page above L1"),
+        "linked_entry_names_one_frame",
+    ),
+    _bug(
         "the count is not taken before the work begins",
         "claim",
         CLAIM,

@@ -186,6 +186,20 @@ LIST: tuple[Fault, ...] = (
         advisories=(240,),
     ),
     Fault(
+        "large_page_accepted",
+        "An entry above L1 may have the flag that makes it map 2 MiB at once.",
+        (
+            Edit("abi.pte:table_flags_refused", "word & TABLE_DISALLOWED != 0", "False"),
+            Edit(
+                f"{LINKING}:require_one_frame",
+                "lambda: Not(m.pte.large(word))",
+                "lambda: True",
+            ),
+        ),
+        ("linked_entry_names_one_frame",),
+        advisories=(148,),
+    ),
+    Fault(
         "xens_slots_given_away",
         "Any slot of a top-level table may be updated.",
         (Edit(f"{LINKING}:is_guest_slot", "frame.type != m.pte.xen_level", "True"),),
@@ -271,16 +285,6 @@ INTERLEAVED: tuple[Fault, ...] = (
 )
 
 UNSEEN: dict[str, tuple[Fault, str]] = {
-    "large_page_accepted": (
-        Fault(
-            "large_page_accepted",
-            "An L2 entry may have the flag that makes it map 2 MiB at once.",
-            (Edit("abi.pte:table_flags_refused", "word & TABLE_DISALLOWED != 0", "False"),),
-            (),
-            advisories=(148,),
-        ),
-        "no invariant speaks of this flag, and the walk knows no large pages; the oracle's cases see it",
-    ),
     "unlocked_update": (
         Fault(
             "unlocked_update",

@@ -59,7 +59,7 @@ def _marked(*, dirty: bool) -> Term:
 def axioms() -> list[Fact]:
     """Return the word axioms, each over the functions that it speaks of."""
     found: list[Fact] = []
-    decoders = (("present", pte.present), ("writable", pte.writable), ("target", pte.target))
+    decoders = (*_DECODERS, ("large", pte.large))
     for dirty in (True, False):
         used = _marked(dirty=dirty)
         label = "with" if dirty else "without"

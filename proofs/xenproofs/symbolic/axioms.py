@@ -16,6 +16,7 @@ from xenproofs.symbolic.sorts import K_FRAME, K_SLOT, K_WORD, ZERO
 from xenproofs.symbolic.words import (
     ACCEPTED,
     HARMLESS,
+    LARGE,
     LOADABLE,
     MARKED,
     PRESENT,
@@ -150,7 +151,7 @@ def word_axioms(scope: Scope, disabled: frozenset[str] = frozenset()) -> list[tu
     facts: list[tuple[Axiom, Term]] = []
     for dirty in (terms.TRUE, terms.FALSE):
         label = "with" if dirty is terms.TRUE else "without"
-        for decoder in (PRESENT, WRITABLE, TARGET):
+        for decoder in (PRESENT, WRITABLE, LARGE, TARGET):
             name = f"using an entry, {label} a store, leaves `{decoder.name}`"
             fact = every(partial(_unchanged_by_use, decoder, dirty))
             facts.append((Axiom(name, f"{decoder.name}(marked(w)) = {decoder.name}(w)."), fact))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 PRESENT: Final = Symbol("present", (WORD,), BOOL)
 WRITABLE: Final = Symbol("writable", (WORD,), BOOL)
+LARGE: Final = Symbol("large", (WORD,), BOOL)
 TARGET: Final = Symbol("target", (WORD,), FRAME)
 MARKED: Final = Symbol("marked", (WORD, BOOL), WORD)
 ACCEPTED: Final = Symbol("accepted", (WORD,), BOOL)
@@ -67,6 +68,10 @@ class SymbolicPte(FourLevelShape):
     def writable(self, word: object) -> Truth:
         """Return whether the entry grants writing."""
         return Truth(terms.apply(WRITABLE, lift(word, WORD)), self.run)
+
+    def large(self, word: object) -> Truth:
+        """Return whether an entry above L1 names no table."""
+        return Truth(terms.apply(LARGE, lift(word, WORD)), self.run)
 
     def target(self, word: object) -> Key:
         """Return the frame that the entry names."""

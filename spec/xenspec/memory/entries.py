@@ -130,6 +130,10 @@ class Geometry(Protocol):
         """The slot after the last of Xen's own."""
         ...
 
+    def large(self, word: int, /) -> bool:
+        """An entry above L1 maps memory itself and names no table."""
+        ...
+
 
 class Segments(Protocol):
     """What the specification asks of a segment descriptor."""

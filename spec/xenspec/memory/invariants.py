@@ -154,6 +154,13 @@ def linked_entry_is_of_a_table_of_its_level(s: MemoryState, e: EntryId) -> bool:
     return implies(row.linked, lambda: is_table(s.frames[e[0]].type) & (s.frames[e[0]].type == row.linked_as))
 
 
+@invariant(property=(1, 2, 4), advisories=(148,))
+def linked_entry_names_one_frame(s: MemoryState, e: EntryId) -> bool:
+    """An entry above L1 that is linked names a table: it does not map two megabytes or more at once."""
+    row = s.entries[e]
+    return implies(row.linked & (row.linked_as > 1), lambda: Not(s.pte.large(s.words[e])))
+
+
 @invariant(property=10)
 def no_entry_is_linked_in_xens_slots(s: MemoryState, e: EntryId) -> bool:
     """The slots of a table that belong to Xen hold no entry of the guest."""
