@@ -170,8 +170,8 @@ CHECKS: tuple[RingFault, ...] = (
     ),
     RingFault(
         Fault(
-            "event_read_before_publishing",
-            "The decision to notify is taken with the event index of before the push.",
+            "decided_without_a_barrier",
+            "The decision to notify is taken right after the store of the index, with no barrier between.",
             (
                 Edit(
                     f"{PRODUCING}:publish",
@@ -183,6 +183,26 @@ CHECKS: tuple[RingFault, ...] = (
             LOST,
         ),
         "tso",
+    ),
+    RingFault(
+        Fault(
+            "event_read_before_publishing",
+            "The decision to notify is taken with the event index of before the push.",
+            (
+                Edit(
+                    f"{PRODUCING}:begin_push",
+                    "side.stage = ORDER",
+                    "side.stage, side.item = ORDER, load(m, x, own_event(peer_of(x)), 0)",
+                ),
+                Edit(
+                    f"{PRODUCING}:check_notify",
+                    "event = load(m, x, own_event(peer_of(x)), age)",
+                    "event, side.item = side.item, -1",
+                ),
+            ),
+            LOST,
+        ),
+        "sc",
     ),
     RingFault(
         Fault(
@@ -216,7 +236,7 @@ CHECKS: tuple[RingFault, ...] = (
                     "_write(m, x, response(side.old)) if x == BACKEND else None",
                 ),
             ),
-            (*STALE, "only_published_items_are_taken", "honest_ring_is_never_broken"),
+            (*STALE, *LOST, "only_published_items_are_taken", "indices_are_in_order"),
         ),
         "sc",
     ),

@@ -36,7 +36,7 @@ def command(subsystem: str, name: str, *, unreduced: bool, fault: str, in_json: 
     """
     from xenproofs.machines.planting import planted
 
-    explorer = _rings(name) if subsystem == "rings" else _memory(name, unreduced=unreduced)
+    explorer = _rings(name, books=not fault) if subsystem == "rings" else _memory(name, unreduced=unreduced)
     with planted(_fault(subsystem, fault)):
         report = explorer.run()
     if in_json:
@@ -57,15 +57,15 @@ def _memory(name: str, *, unreduced: bool) -> Explorer:
     return Explorer(SCOPES[name], symmetry=not unreduced, tell=_progress)
 
 
-def _rings(name: str) -> RingExplorer:
-    """Return the explorer of a scope of rings."""
+def _rings(name: str, *, books: bool) -> RingExplorer:
+    """Return the explorer of a scope of rings; `books`: the model's books are looked at too."""
     from xenproofs.explorer.rings.scopes import SCOPES
     from xenproofs.explorer.rings.search import RingExplorer
 
     name = name or next(iter(SCOPES))
     if name not in SCOPES:
         raise click.BadParameter(f"one of {', '.join(SCOPES)}", param_hint="--scope")
-    return RingExplorer(SCOPES[name], tell_progress=_progress)
+    return RingExplorer(SCOPES[name], books=books, tell_progress=_progress)
 
 
 def _fault(subsystem: str, name: str) -> Fault | None:

@@ -9,6 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 
+from xenmodel.rings.representation import REPRESENTATION
 from xenproofs.explorer.rings.cycles import Edge, fair_cycle
 from xenproofs.explorer.rings.moves import Transition, happen, transitions
 from xenproofs.explorer.rings.scopes import RingScope
@@ -29,12 +30,17 @@ SIDES = ((int(FRONTEND), "the frontend"), (int(BACKEND), "the backend"))
 
 
 class RingExplorer:
-    """Visits the states of one scope."""
+    """Visits the states of one scope; `books`: looks at the invariants of the model's books too."""
 
     def __init__(
-        self, scope: RingScope, *, tell_progress: Callable[[ExploreReport], None] = lambda _: None
+        self,
+        scope: RingScope,
+        *,
+        books: bool = True,
+        tell_progress: Callable[[ExploreReport], None] = lambda _: None,
     ) -> None:
         self.scope = scope
+        self._books = books
         self.keeper = RingKeeper(scope.machine())
         self.report = ExploreReport(scope.name, symmetry=False)
         self._tell = tell_progress
@@ -94,7 +100,7 @@ class RingExplorer:
 
     def _check(self, state: int) -> None:
         """Look at every invariant; the ring is in this state."""
-        for name, sentence, key in broken(self.keeper):
+        for name, sentence, key in broken(self.keeper, books=self._books):
             if not self.report.violations:
                 self._violated(name, f"{name} is broken at {key}: {sentence}", [*self._way(state)])
 
@@ -133,9 +139,9 @@ def _of_any_key(function: Callable[..., object]) -> Callable[..., object]:
     return function
 
 
-def broken(keeper: RingKeeper) -> Iterator[tuple[str, str, str]]:
-    """Give the invariants that the ring breaks now: name, sentence, where."""
-    for invariant in SAFETY:
+def broken(keeper: RingKeeper, *, books: bool = True) -> Iterator[tuple[str, str, str]]:
+    """Give the invariants that the ring breaks now, the books' too: name, sentence, where."""
+    for invariant in (*SAFETY, *REPRESENTATION) if books else SAFETY:
         holds = _of_any_key(invariant.function)
         for key, role in SIDES if invariant.key == SIDE_KEY else keeper.named_requests():
             if not holds(keeper.m, key):
