@@ -109,6 +109,7 @@ VERIFY: Final = (
 
 TEST: Final = (
     *EVIDENCE,
+    Stage("prove rings, z3", python("xencheck prove rings"), limit=900, shown=4),
     # The longest first: two run at a time.
     Stage("unit tests", python("pytest tests --ignore=tests/house/test_wheel.py"), limit=1800, shown=12),
     # A new seed each time, printed; it stops after the seconds given.
@@ -138,6 +139,7 @@ TEST: Final = (
 )
 
 DEEP: Final = (
+    Stage("prove rings, both", python("xencheck prove rings --solver both"), limit=7200, shown=4),
     Stage("damage to r1's boot", python("tests.replay.campaign"), limit=3600, cores=2, shown=1),
     # Wide scopes and long searches go here.
     Stage(

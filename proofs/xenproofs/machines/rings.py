@@ -228,11 +228,8 @@ def shortened(setting: Setting, story: Sequence[Act], name: str) -> tuple[Act, .
     while short != before:
         before = list(short)
         for place in reversed(range(len(short))):
-            for simpler in _simpler(short[place]):
-                tried = [*short[:place], *simpler, *short[place + 1 :]]
-                if outcome(setting, tried)[0] == name:
-                    short = tried
-                    break
+            tries = ([*short[:place], *simpler, *short[place + 1 :]] for simpler in _simpler(short[place]))
+            short = next((tried for tried in tries if outcome(setting, tried)[0] == name), short)
     return tuple(short)
 
 
