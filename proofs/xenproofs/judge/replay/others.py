@@ -8,7 +8,7 @@ from xenmodel.hypercall import Call
 from xenmodel.memory.memory_op import Exchange, exchange
 from xenmodel.memory.rows import Place
 from xenproofs.judge import trace
-from xenproofs.judge.replay import ports
+from xenproofs.judge.replay import grants, ports
 from xenproofs.judge.replay.answers import Answer, Judged, recorded
 from xenproofs.judge.trace import Hypercall
 from xenspec.vocabulary import DOMID_INVALID, PAGE_SIZE, Errno, Mfn, VcpuId
@@ -48,7 +48,7 @@ def answer(replay: "Replay", x: Call, line: Hypercall) -> Judged | None:
         code = _vcpu(replay, x, line, args)
     elif isinstance(args, trace.MaximumReservation):
         code = x.m.domains[x.domain].max_pages
-    elif (judged := ports.answer(replay, x, line)) is not None:
+    elif (judged := ports.answer(replay, x, line) or grants.answer(replay, x, line)) is not None:
         return judged
     else:
         code = _held_frame(replay, x, args)
