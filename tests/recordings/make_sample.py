@@ -31,6 +31,8 @@ EXCERPT: Final = "r3_excerpt.jsonl.gz"
 FIRST_N: Final = 18_500
 LAST_N: Final = 20_399
 GRANTS: Final = "oracle_sample_grants.jsonl.gz"
+SHOWING: Final = frozenset({"ugnt30", "ugnt1022", "ugnt3848"})
+"""Random cases of grants that alone show a rule."""
 OTHER: Final = "oracle_sample_other.jsonl.gz"
 
 
@@ -84,7 +86,9 @@ def grant_sample(folder: Path) -> list[str]:
     tagged = [lines(folder, f"{by}_sys_gnt", lambda _: True) for by in ("dom0", "guest")]
     sample = one_a_tag(*tagged)
     for by in ("dom0", "guest"):
-        sample += evenly((text for _, text in lines(folder, f"{by}_rnd_gnt", lambda _: True)), 120)
+        random = lines(folder, f"{by}_rnd_gnt", lambda _: True)
+        sample += evenly((text for case, text in random if case.id not in SHOWING), 120)
+        sample += [text for case, text in random if case.id in SHOWING]
     mixed = lines(folder, "dom0_rnd_dom", lambda case: any(isinstance(s.ask, GntCaseOp) for s in case.ops))
     return sample + evenly((text for _, text in mixed), 60)
 

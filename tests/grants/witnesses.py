@@ -1,0 +1,48 @@
+"""Which bundled case notices that a rule of grants is switched off, by the rule's name."""
+
+from __future__ import annotations
+
+from typing import Final
+
+WITNESSES: Final = {
+    "REPORT 25: DOMID_SELF names no domain to map of": "sg347",
+    "REPORT 25: a copy names frames of the caller alone": "usg350",
+    "REPORT 25: a copy names domains that exist": "sg352",
+    "REPORT 26: a mapping is for processors or devices": "usg173",
+    "REPORT 26: a reference is one of the table": "sg343",
+    "REPORT 26: the entry permits access": "usg8",
+    "REPORT 26: a part of a page is not mapped": "usg75",
+    "REPORT 26: to the domain that maps": "sg24",
+    "REPORT 26: a read-only entry grants no writing": "sg30",
+    "REPORT 26: the frame is the granting domain's": "usg270",
+    "REPORT 26: else it is a bad page": "usg270",
+    "REPORT 26: a table is mapped read-only": "usg252",
+    "REPORT 26: a mapping needs its entry": "sg365",
+    "REPORT 27: an entry in use is marked": "sg19",
+    "REPORT 27: out of use it is not": "sg19",
+    "REPORT 27: the mark of writing goes with a writer": "sg372",
+    "REPORT 27: both kinds of mapping at once": "usg88",
+    "REPORT 27: an entry is not executable": "usg390",
+    "REPORT 28: an entry in use is not looked at again": "sg374",
+    "REPORT 29: a handle is used up": "sg372",
+    "REPORT 29: the address maps the granted frame": "dom976",
+    "REPORT 29: another entry is moved there": "usg386",
+    "REPORT 30: a copy stays in its page": "sg401",
+    "REPORT 30: a part of a page is copied": "sg418",
+    "REPORT 30: no copy goes into a table": "sg230",
+    "MORE: bytes are copied": "usg399",
+    "MORE: the first to write must find the same frame": "ugnt1022",
+    "MORE: who tries in vain marks the entry": "ugnt3848",
+    "REPORT 31: there are two versions": "sg0",
+    "REPORT 31: entries in use are not swapped": "sg424",
+    "REPORT 31: entries are swapped": "usg420",
+    "REPORT 32: a frame that is mapped stays": "usg197",
+    "REPORT 32: a transfer is to a domain that exists": "sg451",
+    "REPORT 32: the entry waits for it": "sg215",
+    "REPORT 32: else the frame is lost": "sg215",
+    "REPORT 32: the entry is committed": "sg451",
+    "REPORT 32: and completed": "sg451",
+    "REPORT 33: a guest asks about itself alone": "ugnt30",
+    "REPORT 33: an absent domain has no table": "usg353",
+    "REPORT 33: a table has a limit": "sg347",
+}
