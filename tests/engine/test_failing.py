@@ -52,7 +52,7 @@ def test_without_anything_to_explain_nobody_searches() -> None:
 
 def test_a_contradiction_before_the_step_is_no_proof() -> None:
     proof = StepProof(subjects()["mark_noncoherent"], Options(cache=False))
-    proof.known.append(terms.FALSE)
+    proof.known[proof.realm.name].append(terms.FALSE)
     report = proof.prove()
     assert [o.kind for o in report.outcomes] == [Kind.VACUOUS]
 

@@ -6,7 +6,7 @@ whose word is no longer linked means that the queue is empty. Each step is one l
 that the guest may change, with what Xen alone sees and changes beside it (event_fifo.c).
 """
 
-from xenmodel.events.notices import after
+from xenmodel.events.notices import after, tell_at_last
 from xenmodel.events.rows import (
     NO_PORT,
     S_CLEAR,
@@ -46,7 +46,7 @@ def _without_word(m: Machine, notice: Notice) -> bool:
     return notice.port >= m.channels[notice.domain].words
 
 
-@step("ports.saved", "notices.stage")
+@step("ports.saved", "ports.owed", "notices.stage")
 def save_pending(m: Machine, n: VcpuId) -> None:
     """Keep the event until there is a page for the port's word; nothing can be unmasked there."""
     notice = m.notices[n]
@@ -55,10 +55,11 @@ def save_pending(m: Machine, n: VcpuId) -> None:
     require("there is no word", _without_word(m, notice), EINVAL)
     port = m.ports[notice.domain, notice.port]
     port.saved = port.saved | (notice.stage == S_MARK)
+    tell_at_last(port, n)
     notice.stage = S_END
 
 
-@step("channels.honest", "notices.stage")
+@step("channels.honest", "ports.owed", "notices.stage")
 def drop_event(m: Machine, n: VcpuId) -> None:
     """Drop an event for a vCPU without a control block: the guest should have set one up before."""
     notice = m.notices[n]
@@ -66,6 +67,7 @@ def drop_event(m: Machine, n: VcpuId) -> None:
     require("an event is to be told", notice.stage == S_MARK, EINVAL)
     no_block = m.event_frames[notice.domain, notice.vcpu].frame == NO_FRAME
     require("there is no control block", no_block, EINVAL)
+    tell_at_last(m.ports[notice.domain, notice.port], n)
     m.channels[notice.domain].honest = False
     notice.stage = S_END
 
@@ -97,7 +99,14 @@ def _unlock(queue: Queue, last: Queue, condition: bool) -> None:  # noqa: FBT001
     last.locked = last.locked & Not(condition)
 
 
-@step("event_words.pending", "event_words.teller", "event_words.announcer", "notices.stage", "notices.news")
+@step(
+    "event_words.pending",
+    "event_words.teller",
+    "event_words.announcer",
+    "ports.owed",
+    "notices.stage",
+    "notices.news",
+)
 def mark_word(m: Machine, n: VcpuId) -> None:
     """Set PENDING; unlike in the 2-level ABI, who finds it set goes on."""
     notice = m.notices[n]
@@ -105,6 +114,7 @@ def mark_word(m: Machine, n: VcpuId) -> None:
     require("the queues are locked", notice.stage == S_LOCKED, EINVAL)
     word = m.event_words[notice.domain, notice.port]
     already = word.pending
+    tell_at_last(m.ports[notice.domain, notice.port], n)
     word.pending = True
     word.teller = n
     word.announcer = ite(already, word.announcer, n)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from xenmodel.events.rows import (
     ANY_PORT,
     NO_PORT,
+    NOBODY,
     S_CLEAR,
     S_END,
     S_IDLE,
@@ -18,6 +19,7 @@ from xenmodel.events.rows import (
     S_POLLERS,
     S_UPCALL,
     Notice,
+    Port,
     Stage,
     Wait,
 )
@@ -95,6 +97,11 @@ def begin_unmask(m: Machine, n: VcpuId, p: PortId, stage: Stage) -> None:
     require("the port is in use", (port.state != FREE) & (port.state != RESERVED), EINVAL)
     require("by its mask or its pending bit", (stage == S_CLEAR) | (stage == S_MARK), EINVAL)
     open_notice(m, notice, stage, p)
+
+
+def tell_at_last(port: Port, n: VcpuId) -> None:
+    """Note that who has joined the port has made it pending, or tried to. Part of a step."""
+    port.owed = ite(port.owed == n, NOBODY, port.owed)
 
 
 def after(notice: Notice) -> Stage:

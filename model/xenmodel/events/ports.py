@@ -17,6 +17,7 @@ from xenspec.vocabulary import (
     EEXIST,
     EINVAL,
     ENOSPC,
+    EPERM,
     ESRCH,
     FREE,
     INTERDOMAIN,
@@ -97,6 +98,7 @@ def open_virq(m: Machine, p: PortId, v: VcpuId, virq: int) -> None:
 def open_pirq(m: Machine, p: PortId, pirq: int) -> None:
     """Open a port for a physical interrupt (evtchn_bind_pirq)."""
     line = m.pirqs[p[0], pirq]
+    require("the domain may have the interrupt", line.permitted, EPERM)
     require("the interrupt is not bound", line.port == NO_PORT, EEXIST)
     _require_free(m, p)
     require("there is such an interrupt to have", line.usable, EINVAL)
@@ -105,7 +107,7 @@ def open_pirq(m: Machine, p: PortId, pirq: int) -> None:
     line.port = p[1]
 
 
-JOINS = ("ports.remote_domain", "ports.remote_port")
+JOINS = ("ports.remote_domain", "ports.remote_port", "ports.owed")
 
 
 @step(*OPENS, *JOINS, *NOTICE)
@@ -128,6 +130,7 @@ def join(m: Machine, n: VcpuId, local: PortId, remote: PortId) -> None:
     far.state = INTERDOMAIN
     far.remote_domain = DomId(local[0])
     far.remote_port = local[1]
+    near.owed = n
     open_notice(m, notice, S_MARK, local)
 
 

@@ -37,7 +37,7 @@ def is_being_linked(s: State, p: PortId) -> bool:
 def is_on(s: State, p: PortId, k: QueueId) -> bool:
     """Return whether a word is on a queue."""
     port = s.ports[p]
-    return is_on_some(s, p) & (k[0] == (p[0], port.last_vcpu)) & (k[1] == port.last_priority)
+    return is_on_some(s, p) & (k[0][0] == p[0]) & (k[0][1] == port.last_vcpu) & (k[1] == port.last_priority)
 
 
 def is_on_some(s: State, p: PortId) -> bool:
@@ -216,7 +216,8 @@ def tail_was_linked_on_its_queue(s: State, k: QueueId) -> bool:
         lambda: (
             (queue.tail > 0)
             & (queue.tail < s.channels[p[0]].words)
-            & (k[0] == (p[0], port.last_vcpu))
+            & (k[0][0] == p[0])
+            & (k[0][1] == port.last_vcpu)
             & (k[1] == port.last_priority)
             & (word.order + 1 == queue.linked)
             & implies(word.linked, lambda: (word.link == 0) & Not(is_being_linked(s, p)))

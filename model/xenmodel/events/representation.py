@@ -10,7 +10,9 @@ from xenmodel.abi.event import BUCKET_PORTS, QUEUES, TWO_LEVEL_PORTS, WORD_PORTS
 from xenmodel.events.rows import (
     ANY_PORT,
     NO_PORT,
+    NOBODY,
     S_CLEAR,
+    S_END,
     S_HEAD,
     S_IDLE,
     S_KICK,
@@ -126,6 +128,18 @@ def linking_notice_holds_its_queue(s: State, n: VcpuId) -> bool:
     )
 
 
+@invariant(property=(23, 24))
+def joined_port_is_told_at_once(s: State, p: PortId) -> bool:
+    """Who joins a port makes it pending: what was sent while it was unbound was dropped."""
+    port = s.ports[p]
+
+    def answered() -> bool:
+        notice = s.notices[port.owed]
+        return _of_port(notice, p) & ((notice.stage == S_MARK) | (notice.stage == S_LOCKED))
+
+    return implies(port.owed != NOBODY, answered)
+
+
 @invariant(property=23)
 def counts_of_ports_are_not_negative(s: State, d: DomId) -> bool:
     """A domain has no fewer ports in use than none, and a reset goes on at a port that exists."""
@@ -151,6 +165,15 @@ def notice_has_news_once_it_is_marked(s: State, n: VcpuId) -> bool:
     stage = notice.stage
     early = (stage == S_MARK) | (stage == S_CLEAR) | (stage == S_TEST) | (stage == S_LOCKED)
     return implies(early, lambda: Not(notice.news))
+
+
+@invariant(property=24)
+def notice_begins_with_the_first_vcpu(s: State, n: VcpuId) -> bool:
+    """Who has not come to those that poll yet will look at all of them."""
+    notice = s.notices[n]
+    stage = notice.stage
+    over = (stage == S_IDLE) | (stage == S_POLLERS) | (stage == S_END)
+    return implies(Not(over), lambda: notice.cursor == 0)
 
 
 @invariant(property=23)

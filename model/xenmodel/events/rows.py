@@ -5,8 +5,8 @@ at any moment: `Signal` (2-level pending and mask bits), `Selector`, `Upcall`, `
 `Notice` is one vCPU's work of making an event known, step by step; Xen's interrupt handlers on physical CPU n
 do theirs as vCPU (DOMID_IDLE, n). `Handler`, `Scan` and `Taken` are the guest's side of the protocol.
 
-`teller` fields, `raised`, `order` and `honest` are ghost state: no step's guard reads them. A teller is whose
-notice answers for what is not yet told.
+`teller` fields, `raised`, `order`, `owed` and `honest` are ghost state: no step's guard reads them. A teller
+is whose notice answers for what is not yet told.
 """
 
 from dataclasses import dataclass
@@ -115,6 +115,8 @@ class Port:
     """Pending, until there is an event word to say so (evtchn->pending)."""
     readers: int = 0
     """Notices that hold the port's lock: it does not change its state meanwhile."""
+    owed: VcpuId = NOBODY
+    """Who has joined the port, and is to make it pending."""
 
 
 def new_port(key: tuple[int, int]) -> Port:

@@ -5,7 +5,7 @@ port pending and unmasked sets its selector bit, who sets that sets the upcall b
 """
 
 from xenmodel.abi.event import selector_of
-from xenmodel.events.notices import after
+from xenmodel.events.notices import after, tell_at_last
 from xenmodel.events.rows import S_CLEAR, S_END, S_LOOK, S_MARK, S_SELECT, S_TEST, S_UPCALL
 from xenmodel.machine import Machine
 from xenmodel.step import require, step
@@ -13,7 +13,14 @@ from xenspec.logic import Not, ite
 from xenspec.vocabulary import EINVAL, VcpuId
 
 
-@step("signals.pending", "signals.teller", "signals.announcer", "notices.stage", "notices.news")
+@step(
+    "signals.pending",
+    "signals.teller",
+    "signals.announcer",
+    "ports.owed",
+    "notices.stage",
+    "notices.news",
+)
 def mark_pending(m: Machine, n: VcpuId) -> None:
     """Set the pending bit; who finds it set leaves the rest to who set it (evtchn_2l_set_pending)."""
     notice = m.notices[n]
@@ -21,6 +28,7 @@ def mark_pending(m: Machine, n: VcpuId) -> None:
     require("by the 2-level ABI", Not(notice.fifo), EINVAL)
     signal = m.signals[notice.domain, notice.port]
     already = signal.pending
+    tell_at_last(m.ports[notice.domain, notice.port], n)
     signal.pending = True
     signal.teller = ite(already, signal.teller, n)
     signal.announcer = ite(already, signal.announcer, n)

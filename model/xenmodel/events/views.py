@@ -57,6 +57,8 @@ class PortView(Protocol):
     def saved(self) -> bool: ...  # noqa: D102 - named by its field
     @property
     def readers(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def owed(self) -> VcpuId: ...  # noqa: D102 - named by its field
 
 
 class SignalView(Protocol):

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from xenproofs.bugs.events import OF_EVENTS
 from xenproofs.bugs.rewriter import Edit
 
 CLAIM: Final = "xenmodel.memory.claim"
@@ -39,7 +40,7 @@ def _bug(name: str, step: str, where: str, edit: tuple[str, str] | tuple[str, st
     return Bug(name, step, where, Edit(*edit), falls)
 
 
-BUGS: Final = (
+OF_MEMORY: Final = (
     _bug(
         "a foreign frame is mapped without authority",
         "install",
@@ -231,3 +232,4 @@ BUGS: Final = (
         "partial_entry_holds_its_child",
     ),
 )
+BUGS: Final = (*OF_MEMORY, *(_bug(*row) for row in OF_EVENTS))

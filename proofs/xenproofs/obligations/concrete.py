@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 CELL: Final = re.compile(r"(\w+)\.(\w+)\((.*)\)$")
 NAMED: Final = re.compile(r"(frame|vcpu|flight)_(\d+)$")
+PAIR: Final = re.compile(r"\(?vcpu_of[ (](-?\d+),? (-?\d+)\)")
+"""A virtual CPU as a pair of numbers, as SMT-LIB writes it, or Z3."""
 Value = int | bool | tuple[object, ...]
 
 
@@ -45,6 +47,9 @@ class Loader:
             return text.lower() == "true"
         if text == "no_frame":
             return -1
+        pair = PAIR.match(text)
+        if pair:
+            return int(pair.group(1)), int(pair.group(2))
         named = NAMED.match(text)
         if named:
             return self._key(named.group(1), int(named.group(2)))
@@ -116,7 +121,9 @@ def _picture(machine: Machine) -> dict[str, str]:
 
 def _argument(loader: Loader, parameter: Parameter) -> object:
     values = [loader.value(loader.cells[str(constant)]) for constant in parameter.constants]
-    return EntryId(_pair(tuple(values))) if len(values) > 1 else values[0]
+    if len(values) == len(EntryId((0, 0))):
+        return EntryId(_pair(tuple(values)))
+    return tuple(values) if len(values) > 1 else values[0]
 
 
 def run_counterexample(subject: Subject, found: Counterexample) -> Ran:

@@ -16,12 +16,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Protocol
 
+from xenproofs.obligations.realms import MEMORY, Realm
 from xenproofs.solvers.cache import key
 from xenproofs.solvers.cvc5_solver import Cvc5
 from xenproofs.solvers.verdict import Answer, Verdict, script
 from xenproofs.solvers.z3_solver import Z3
 from xenproofs.symbolic import terms
-from xenproofs.symbolic.sorts import REF_DATATYPE, REF_SORTS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,6 +66,7 @@ class Obligation:
     """What it follows from most often, mostly the statement before the step; it may be assumed."""
     known: Sequence[Term]
     """All that is known before the step."""
+    realm: Realm = MEMORY
 
     @property
     def near(self) -> list[Term]:
@@ -99,9 +100,9 @@ def solver(name: str, seed: int, rlimit: int = 4_000_000) -> Solver:
     return Z3(rlimit=rlimit, seed=seed, track=True) if name == "z3" else Cvc5(seed=seed)
 
 
-def question_of(assertions: Sequence[Term]) -> str:
+def question_of(assertions: Sequence[Term], realm: Realm = MEMORY) -> str:
     """Return assertions over an unbounded state as SMT-LIB."""
-    return script(assertions, REF_DATATYPE, REF_SORTS)
+    return script(assertions, realm.preamble, realm.sorts, realm.given)
 
 
 class Decider:
@@ -111,9 +112,9 @@ class Decider:
         self.solvers = solvers
         self.cache = cache
 
-    def ask(self, one: Solver, assertions: Sequence[Term]) -> Answer:
+    def ask(self, one: Solver, assertions: Sequence[Term], realm: Realm = MEMORY) -> Answer:
         """Put one question, or find its answer."""
-        question = question_of(assertions)
+        question = question_of(assertions, realm)
         name = key(question, one.identity)
         answer = self.cache.find(name)
         if answer is None:
@@ -124,7 +125,7 @@ class Decider:
     def decide(self, obligation: Obligation) -> Decision:
         """Have every solver prove the obligation; stop at the first that does not."""
         whole = obligation.whole
-        decision = Decision(question=question_of(whole))
+        decision = Decision(question=question_of(whole, obligation.realm))
         hint: list[Term] = []
         for one in self.solvers:
             name = key(decision.question, f"{one.identity} near first")
@@ -153,7 +154,7 @@ def _solve(
     seconds = 0.0
     answer = Answer(Verdict.UNKNOWN, seconds)
     for assertions, asked in ((hint or obligation.near, one.hasty()), (whole, one)):
-        answer = asked.ask(question_of(assertions))
+        answer = asked.ask(question_of(assertions, obligation.realm))
         seconds += answer.seconds
         if answer.verdict is Verdict.UNSAT:
             return Answer(answer.verdict, seconds), [assertions[n] for n in answer.core]

@@ -15,8 +15,10 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from xenproofs.obligations.deciding import Decider, Obligation, solver
+from xenproofs.obligations.event_lemmas import NEAR
 from xenproofs.obligations.movements import LEANS, movements
 from xenproofs.obligations.outcomes import Kind, Outcome, StepReport
+from xenproofs.obligations.realms import EVENTS, MEMORY, REALMS, Realm, realm_of_writes
 from xenproofs.obligations.statements import Statement, statements
 from xenproofs.solvers.cache import Cache, key
 from xenproofs.solvers.verdict import Verdict
@@ -66,6 +68,7 @@ class Goal:
     name: str
     formula: Term
     given: tuple[Term, ...] = ()
+    realm: Realm = MEMORY
 
 
 @dataclass(slots=True)
@@ -75,7 +78,8 @@ class Before:
     statements: list[Statement]
     formulas: dict[str, Term]
     state: SymbolicMachine
-    known: list[Term] = field(default_factory=list["Term"])
+    known: dict[str, list[Term]] = field(default_factory=dict[str, "list[Term]"])
+    """What is assumed in each realm."""
 
 
 @cache
@@ -86,9 +90,11 @@ def before(disabled: frozenset[str] = frozenset(), without: frozenset[str] = fro
     state = SymbolicMachine(path, scope)
     kept = [s for s in statements() if s.name not in without]
     formulas = {s.name: s.formula(state) for s in kept}
-    known = [*formulas.values(), *state.background(), *state.ghost.counted_sets(state.entries)]
-    known += [fact for _, fact in word_axioms(scope, disabled)]
-    return Before(kept, formulas, state, known)
+    of = {r.name: [formulas[s.name] for s in kept if s.realm == r] for r in REALMS}
+    of[MEMORY.name] += [*state.background(), *state.ghost.counted_sets(state.entries)]
+    of[MEMORY.name] += [fact for _, fact in word_axioms(scope, disabled)]
+    of[EVENTS.name] += state.census.axioms()
+    return Before(kept, formulas, state, of)
 
 
 class StepProof:
@@ -98,7 +104,9 @@ class StepProof:
         self.subject = subject
         self.options = options
         self.start = before(options.disabled, options.without)
-        self.known = [*self.start.known, *subject.preconditions(self.start.state)]
+        self.realm = realm_of_writes(subject.writes)
+        assumed = subject.preconditions(self.start.state)
+        self.known = {name: [*known, *assumed] for name, known in self.start.known.items()}
         self.cache = Cache(subject.name, enabled=options.cache)
         self.report = StepReport(subject.name, subject.subsystem)
         solvers = [solver(name, options.seed, options.rlimit) for name in options.solvers]
@@ -127,7 +135,8 @@ class StepProof:
         path.outcome = self.subject.run(self.machine)
 
     def _feasible(self, conditions: list[Term]) -> bool:
-        return self.decider.ask(FEASIBLE, [*self.known, *conditions]).verdict is not Verdict.UNSAT
+        known = [*self.known[self.realm.name], *conditions]
+        return self.decider.ask(FEASIBLE, known, self.realm).verdict is not Verdict.UNSAT
 
     def _path(self, number: int, path: Path) -> None:
         machine = self.machine
@@ -146,7 +155,8 @@ class StepProof:
         if undeclared:
             self._note(number, "declared writes", Kind.VIOLATED, f"wrote {', '.join(undeclared)}")
         assumed = [*path.conditions, *path.facts]
-        if self.decider.ask(VACUOUS, [*self.known, *assumed]).verdict is Verdict.UNSAT:
+        whole = [*self.known[self.realm.name], *assumed]
+        if self.decider.ask(VACUOUS, whole, self.realm).verdict is Verdict.UNSAT:
             self.report.unreachable += 1
             return
         trivial = self.report.trivial
@@ -161,11 +171,13 @@ class StepProof:
         """Return what must hold after a path."""
         goals = [Goal(f"{name} ({n})", claim) for n, (name, claim) in enumerate(path.claims)]
         after = {s.name: s.formula(machine) for s in self.start.statements}
-        for name, formula in after.items():
-            if formula is self.start.formulas[name]:
+        for s in self.start.statements:
+            if after[s.name] is self.start.formulas[s.name]:
                 self.report.trivial += 1
             else:
-                goals.append(Goal(name, formula, (self.start.formulas[name],)))
+                near = [n for n in (s.name, *NEAR.get(s.name, ())) if n in after]
+                given = tuple(self.start.formulas[n] for n in near)
+                goals.append(Goal(s.name, after[s.name], given, s.realm))
         for m in movements(machine.written()):
             given = tuple(after[name] for name in LEANS.get(m.name, ()) if name in after)
             goals.append(Goal(m.name, m.formula(self.start.state, machine), given))
@@ -178,7 +190,8 @@ class StepProof:
             name = goal.name
             if not self._chosen(name, number):
                 continue
-            decision = self.decider.decide(Obligation(goal.formula, assumed, goal.given, self.known))
+            known = self.known[goal.realm.name]
+            decision = self.decider.decide(Obligation(goal.formula, assumed, goal.given, known, goal.realm))
             if decision.contradiction:
                 return None
             if self.options.keep_questions:

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from xenproofs.obligations.event_instance import TABLES, event_exact, event_instance
 from xenproofs.obligations.instance import SMALL, Instance, Size, exact, instance
+from xenproofs.obligations.realms import EVENTS, MEMORY, realm_of_writes
 from xenproofs.obligations.statements import statements
 from xenproofs.solvers.verdict import Verdict, script
 from xenproofs.solvers.z3_solver import Z3
@@ -15,7 +17,7 @@ from xenproofs.symbolic import terms
 from xenproofs.symbolic.axioms import COUNTING
 from xenproofs.symbolic.paths import Path, explore
 from xenproofs.symbolic.sorts import FLIGHT_VCPU
-from xenproofs.symbolic.state import SCHEMA, SymbolicMachine
+from xenproofs.symbolic.state import EVENT_TABLES, SCHEMA, SymbolicMachine
 from xenproofs.symbolic.terms import BOOL, Term, symbol
 
 if TYPE_CHECKING:
@@ -55,6 +57,8 @@ class Start:
     state: SymbolicMachine
     known: list[Term]
     by_name: dict[str, Term] = field(default_factory=dict[str, Term])
+    tables: frozenset[str] = frozenset(SCHEMA)
+    """The tables that the instance shows."""
 
 
 @cache
@@ -63,21 +67,35 @@ def start(size: Size) -> tuple[Instance, Start]:
     made = instance(size)
     path = Path((), lambda _: True, disabled=ALL_AXIOMS, running=False)
     state = SymbolicMachine(path, made.scope)
-    by_name = {s.name: s.formula(state) for s in statements()}
-    return made, Start(state, [*by_name.values(), *exact(state, made)], by_name)
+    by_name = {s.name: s.formula(state) for s in statements() if s.realm == MEMORY}
+    shown = frozenset(SCHEMA) - frozenset(EVENT_TABLES)
+    return made, Start(state, [*by_name.values(), *exact(state, made)], by_name, shown)
 
 
-def _cells(made: Instance, state: SymbolicMachine, subject: Subject) -> dict[str, Term]:
+@cache
+def start_of_events() -> tuple[Instance, Start]:
+    """Return the instance of event channels and the state before."""
+    made = event_instance()
+    path = Path((), lambda _: True, running=False)
+    state = SymbolicMachine(path, made.scope)
+    by_name = {s.name: s.formula(state) for s in statements() if s.realm == EVENTS}
+    return made, Start(state, [*by_name.values(), *event_exact(state, made)], by_name, frozenset(TABLES))
+
+
+def _cells(made: Instance, before: Start, subject: Subject) -> dict[str, Term]:
     """Return every cell of the state before, and the arguments, by a readable name."""
+    state, shown = before.state, before.tables
     found: dict[str, Term] = {}
     kinds = {name: keys for name, (_, keys) in SCHEMA.items()} | {"words": SCHEMA["entries"][1]}
     for f in state.fields():
         table = f.name.split(".")[0]
+        if table not in (*shown, "words") or (table == "words" and "frames" not in shown):
+            continue
         for keys in _product(made, [kind.name for kind in kinds[table]]):
             found[f"{f.name}({', '.join(str(k) for k in keys)})"] = terms.apply(f.before, *keys)
-    for flight in made.scope.universe["flight"]:
+    for flight in made.scope.universe.get("flight", ()):
         found[f"flight_vcpu({flight})"] = terms.apply(FLIGHT_VCPU, flight)
-    for held in (state.ghost.typed, state.ghost.general):
+    for held in (state.ghost.typed, state.ghost.general) if "frames" in shown else ():
         for keys in _product(made, ["frame", "ref"]):
             found[f"{held.name}({keys[0]}, {keys[1]})"] = terms.apply(held.before, *keys)
     for p in subject.parameters:
@@ -108,7 +126,8 @@ def _arguments(made: Instance, before: Start, subject: Subject) -> list[Term]:
 
 def refute(subject: Subject, only: Sequence[str] = (), size: Size = SMALL, rlimit: int = RLIMIT) -> Search:
     """Look for a state from which the step breaks a statement (one of `only`, if given)."""
-    made, before = start(size)
+    events = realm_of_writes(subject.writes) == EVENTS
+    made, before = start_of_events() if events else start(size)
     began = time.perf_counter()
     machines: list[SymbolicMachine] = []
 
@@ -137,8 +156,8 @@ def _goals(path: Path, machine: SymbolicMachine, before: Start, only: Sequence[s
     for name, claim in path.claims:
         goals[name] = terms.conjunction([goals.get(name, terms.TRUE), claim])
     for s in statements():
-        after = s.formula(machine)
-        if after is not before.by_name[s.name]:
+        known = before.by_name.get(s.name)
+        if known is not None and (after := s.formula(machine)) is not known:
             goals[s.name] = after
     return {n: g for n, g in goals.items() if g is not terms.TRUE and (not only or n in only)}
 
@@ -148,7 +167,7 @@ def _ask(
 ) -> Counterexample | Verdict:
     flags = {f"bad_{n}": name for n, name in enumerate(goals)}
     meant = [terms.equal(symbol(flag, BOOL), terms.negation(goals[name])) for flag, name in flags.items()]
-    cells = _cells(made, before.state, subject)
+    cells = _cells(made, before, subject)
     named = {f"cell_{n}": cell for n, cell in enumerate(cells)}
     reads = [terms.equal(symbol(f"cell_{n}", t.sort), t) for n, t in enumerate(cells.values())]
     broken = terms.disjunction(symbol(flag, BOOL) for flag in flags)

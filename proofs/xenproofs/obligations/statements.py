@@ -9,25 +9,34 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from xenmodel.events import queues as event_books
 from xenmodel.hardware import representation as tlb
 from xenmodel.memory import books, holding, representation
+from xenproofs.obligations.event_lemmas import EVENT_LEMMAS
 from xenproofs.obligations.lemmas import LEMMAS
+from xenproofs.obligations.realms import Realm, realm_of_subsystem
 from xenproofs.symbolic import terms
 from xenproofs.symbolic.sorts import (
+    K_BANK,
     K_CPU,
     K_DOMAIN,
     K_FLIGHT,
     K_FRAME,
     K_INDEX,
     K_PAGE,
+    K_PIRQ,
+    K_PORT,
+    K_PRIORITY,
     K_SLOT,
     K_VCPU,
+    K_VIRQ,
     K_WHICH,
     Kind,
 )
-from xenproofs.symbolic.state import SCHEMA, enumerations
+from xenproofs.symbolic.state import EVENT_TABLES, SCHEMA, enumerations
 from xenproofs.symbolic.terms import BOOL, INT
 from xenproofs.symbolic.values import lift, wrap
+from xenspec.events import invariants as event_safety
 from xenspec.memory import invariants as safety
 from xenspec.vocabulary import SLOTS
 
@@ -66,6 +75,12 @@ KEYS: Final[dict[str, tuple[Kind, ...]]] = {
     "EventFrameHold": (K_FRAME, K_DOMAIN, K_INDEX),
     "EoiFrameHold": (K_FRAME, K_DOMAIN, K_ZERO),
     "FlightHold": (K_FRAME, K_FLIGHT, K_ZERO),
+    "DomId": (K_DOMAIN,),
+    "PortId": (K_DOMAIN, K_PORT),
+    "SelectorId": (K_VCPU, K_BANK),
+    "QueueId": (K_VCPU, K_PRIORITY),
+    "VirqId": (K_VCPU, K_VIRQ),
+    "PirqId": (K_DOMAIN, K_PIRQ),
 }
 """The kinds of each key type of the invariants, by its name."""
 
@@ -81,6 +96,11 @@ class Statement:
     text: Callable[..., object]
     """Takes the state and one key: a value, or a tuple of values."""
     proof_only: bool = False
+
+    @property
+    def realm(self) -> Realm:
+        """Return the realm that it belongs to."""
+        return realm_of_subsystem(self.subsystem)
 
     def instance(self, state: SymbolicMachine, keys: tuple[Term, ...]) -> Term:
         """Return what the invariant says of one key."""
@@ -119,7 +139,8 @@ def _members(table: str, field: str, members: list[int]) -> Statement:
         return wrap(terms.disjunction(lift(value == member, BOOL) for member in members), state.path)
 
     sentence = f"The field {field} of {table} holds a member of its enumeration."
-    return Statement(f"{table}_{field}_is_a_member", "memory", sentence, SCHEMA[table][1], text)
+    subsystem = "events" if table in EVENT_TABLES else "memory"
+    return Statement(f"{table}_{field}_is_a_member", subsystem, sentence, SCHEMA[table][1], text)
 
 
 def statements() -> list[Statement]:
@@ -133,4 +154,16 @@ def statements() -> list[Statement]:
         Statement(text.__name__, "memory", (text.__doc__ or "").strip(), kinds, text, proof_only=True)
         for kinds, text in LEMMAS
     ]
-    return found
+    return found + _of_events()
+
+
+def _of_events() -> list[Statement]:
+    """Return every statement about event channels."""
+    found = [_statement(i.name, i.subsystem, i.sentence, i.key, i.function) for i in event_safety.SAFETY]
+    found += [
+        _statement(i.name, i.subsystem, i.sentence, i.key, i.function) for i in event_books.REPRESENTATION
+    ]
+    return found + [
+        Statement(text.__name__, "events", (text.__doc__ or "").strip(), kinds, text, proof_only=True)
+        for kinds, text in EVENT_LEMMAS
+    ]

@@ -14,6 +14,7 @@ import xenmodel
 from xenmodel.step import STEPS, WRITES, Refused
 from xenproofs.symbolic import terms
 from xenproofs.symbolic.sorts import (
+    K_BANK,
     K_CPU,
     K_DOMAIN,
     K_FLIGHT,
@@ -21,15 +22,19 @@ from xenproofs.symbolic.sorts import (
     K_INDEX,
     K_NUMBER,
     K_PAGE,
+    K_PIRQ,
+    K_PORT,
+    K_PRIORITY,
     K_SLOT,
     K_VCPU,
+    K_VIRQ,
     K_WHICH,
     K_WORD,
     Kind,
 )
 from xenproofs.symbolic.terms import BOOL
 from xenproofs.symbolic.values import Truth, Value, lift, wrap
-from xenspec.vocabulary import SLOTS, Cpu, DomId, EntryId, FlightId, Mfn, PageType, VcpuId
+from xenspec.vocabulary import SLOTS, Cpu, DomId, EntryId, FlightId, Mfn, PageType, PortId, VcpuId
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,15 +49,28 @@ BY_NAME: Final = {
     "page": K_PAGE,
     "index": K_INDEX,
     "which": K_WHICH,
+    "port": K_PORT,
+    "link": K_PORT,
+    "bank": K_BANK,
+    "priority": K_PRIORITY,
+    "virq": K_VIRQ,
+    "pirq": K_PIRQ,
 }
 """Kinds of parameters whose annotation is a plain int, by the names that the model uses for them."""
-BY_TYPE: Final = {
-    id(Mfn): K_FRAME,
-    id(FlightId): K_FLIGHT,
-    id(VcpuId): K_VCPU,
-    id(DomId): K_DOMAIN,
-    id(Cpu): K_CPU,
+BY_TYPE: Final[dict[int, tuple[Kind, ...]]] = {
+    id(bool): (K_BOOL,),
+    id(Mfn): (K_FRAME,),
+    id(FlightId): (K_FLIGHT,),
+    id(VcpuId): (K_VCPU,),
+    id(DomId): (K_DOMAIN,),
+    id(Cpu): (K_CPU,),
+    id(EntryId): (K_FRAME, K_SLOT),
+    id(PortId): (K_DOMAIN, K_PORT),
 }
+TUPLES: Final[tuple[tuple[object, tuple[Kind, ...]], ...]] = (
+    (tuple[int, int], (K_NUMBER, K_NUMBER)),
+    (tuple[bool, bool, bool, bool], (K_BOOL,) * 4),
+)
 
 
 def _own_or_writable(state: SymbolicMachine, values: dict[str, Value]) -> object:
@@ -122,6 +140,7 @@ class Subject:
             self.function(machine, *positional, **keyword)
         except Refused as refusal:
             return f"refused: {refusal.guard}"
+        machine.census.settle()
         return "done"
 
     def preconditions(self, state: SymbolicMachine) -> list[Term]:
@@ -140,18 +159,15 @@ class Subject:
 
 
 def _parameter(name: str, hint: object) -> Parameter:
-    if hint is EntryId:
-        return Parameter(name, (K_FRAME, K_SLOT))
     if id(hint) in BY_TYPE:
-        return Parameter(name, (BY_TYPE[id(hint)],))
-    if hint is bool:
-        return Parameter(name, (K_BOOL,))
+        return Parameter(name, BY_TYPE[id(hint)])
     if isinstance(hint, type) and issubclass(hint, IntEnum):
         return Parameter(name, (K_NUMBER,), tuple(int(member) for member in hint))
     if hint is int:
         return Parameter(name, (BY_NAME.get(name, K_NUMBER),))
-    if hint == tuple[int, int]:
-        return Parameter(name, (K_NUMBER, K_NUMBER))
+    for kind, parts in TUPLES:
+        if hint == kind:
+            return Parameter(name, parts)
     raise TypeError(f"no symbolic argument for {name}: {hint}")
 
 
@@ -173,7 +189,7 @@ LATER: Final = frozenset({"idle_cpu"})
 says yet that a guest's virtual CPU is none of these."""
 OTHER_GEOMETRIES: Final = frozenset({"claim_top_l2", "clear_unused"})
 """Steps that only PAE tables take: of the 4-level machine that is proved, no state lets them end well."""
-PROVED: Final = frozenset({"memory", "tlb", "domains", "events.frames"})
+PROVED: Final = frozenset({"memory", "tlb", "domains", "events"})
 """Subsystems whose steps are subjects; the steps of others are listed as not proved yet (`awaiting`)."""
 
 
@@ -186,7 +202,7 @@ def _every() -> dict[str, Callable[..., object]]:
 
 def _subsystem(function: Callable[..., object]) -> str:
     part = function.__module__.removeprefix("xenmodel.")
-    name = part if part.startswith("events") or part in APART else part.split(".")[0]
+    name = part if part in APART else part.split(".")[0]
     return {"hardware": "tlb"}.get(name, name)
 
 

@@ -55,6 +55,12 @@ K_PAGE: Final = Kind("page", INT)
 K_INDEX: Final = Kind("index", INT)
 K_WHICH: Final = Kind("which", INT)
 """Which of a vCPU's base pointers: 0 kernel, 1 user."""
+K_PORT: Final = Kind("port", INT)
+K_BANK: Final = Kind("bank", INT)
+"""A word of ports under a selector bit."""
+K_PRIORITY: Final = Kind("priority", INT)
+K_VIRQ: Final = Kind("virq", INT)
+K_PIRQ: Final = Kind("pirq", INT)
 K_NUMBER: Final = Kind("number", INT)
 """A plain number that nothing quantifies over."""
 
@@ -69,3 +75,6 @@ REF_DATATYPE: Final = (
 """Holders of references, as xenmodel.memory.holders names them, in SMT-LIB."""
 REF_SORTS: Final = (FRAME, VCPU, FLIGHT)
 """What the declaration of `Ref` needs declared before."""
+VCPU_DATATYPE: Final = "(declare-datatypes ((Vcpu 0)) (((vcpu_of (vcpu_domain Int) (vcpu_number Int)))))"
+"""A virtual CPU is a domain and a number, no more: what proofs about event channels know of it."""
+VCPU_NAMES: Final = frozenset({"Vcpu", "vcpu_of", "vcpu_domain", "vcpu_number"})

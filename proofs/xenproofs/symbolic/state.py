@@ -18,13 +18,32 @@ from xenmodel.domains.rows import (
     Unattributed,
     Vcpu,
 )
+from xenmodel.events.rows import (
+    Binding,
+    Channels,
+    EventWord,
+    Handler,
+    Head,
+    Line,
+    Notice,
+    Port,
+    Queue,
+    Scan,
+    Selector,
+    Signal,
+    Taken,
+    Upcall,
+    Wait,
+)
 from xenmodel.hardware.rows import TlbEntry
 from xenmodel.memory.rows import Entry, Flight, Frame, MachineToPhys
 from xenproofs.symbolic import terms
+from xenproofs.symbolic.census import Census
 from xenproofs.symbolic.ghost import CountsTable, HeldTable, SymbolicGhost
 from xenproofs.symbolic.rows import SymbolicTable
 from xenproofs.symbolic.sorts import (
     FRAME,
+    K_BANK,
     K_CPU,
     K_DOMAIN,
     K_FLIGHT,
@@ -32,8 +51,12 @@ from xenproofs.symbolic.sorts import (
     K_INDEX,
     K_NUMBER,
     K_PAGE,
+    K_PIRQ,
+    K_PORT,
+    K_PRIORITY,
     K_SLOT,
     K_VCPU,
+    K_VIRQ,
     VCPU,
     Kind,
 )
@@ -65,8 +88,25 @@ SCHEMA: Final[dict[str, tuple[type, tuple[Kind, ...]]]] = {
     "dirty": (DirtyCpu, (K_DOMAIN, K_CPU)),
     "tlb": (TlbEntry, (K_CPU, K_PAGE)),
     "world": (Globals, (K_NUMBER,)),
+    "channels": (Channels, (K_DOMAIN,)),
+    "ports": (Port, (K_DOMAIN, K_PORT)),
+    "signals": (Signal, (K_DOMAIN, K_PORT)),
+    "selectors": (Selector, (K_VCPU, K_BANK)),
+    "upcalls": (Upcall, (K_VCPU,)),
+    "event_words": (EventWord, (K_DOMAIN, K_PORT)),
+    "heads": (Head, (K_VCPU, K_PRIORITY)),
+    "queues": (Queue, (K_VCPU, K_PRIORITY)),
+    "virqs": (Binding, (K_VCPU, K_VIRQ)),
+    "pirqs": (Line, (K_DOMAIN, K_PIRQ)),
+    "waits": (Wait, (K_VCPU,)),
+    "notices": (Notice, (K_VCPU,)),
+    "handlers": (Handler, (K_VCPU,)),
+    "scans": (Scan, (K_VCPU, K_BANK)),
+    "taken": (Taken, (K_VCPU, K_PRIORITY)),
 }
 """Every table of Machine: its row class and what it is keyed by. A test compares this with Machine."""
+EVENT_TABLES: Final = tuple(SCHEMA)[tuple(SCHEMA).index("channels") :]
+"""The tables of event channels."""
 
 CPU_COUNT: Final = terms.symbol("cpu_count", INT)
 
@@ -115,6 +155,10 @@ class SymbolicMachine:
         self.dirty = self.tables["dirty"]
         self.tlb = self.tables["tlb"]
         self.world = self.tables["world"]
+        for name in EVENT_TABLES:
+            setattr(self, name, self.tables[name])
+        self.census = Census(self.tables, path, scope)
+        self.workers, self.used = self.census.workers, self.census.used
         self.words = SymbolicWords(path, scope)
         self.ghost = SymbolicGhost(path, scope)
         self.ghost.watch_links(self.entries, self._note_author)

@@ -123,6 +123,23 @@ class Number(Value):
     def __neg__(self) -> Number:
         return Number(terms.times(-1, self.term), self.run)
 
+    def __mul__(self, other: int) -> Number:
+        return Number(terms.times(_literal(other), self.term), self.run)
+
+    # By a positive literal Python rounds down, as SMT-LIB does.
+
+    def __floordiv__(self, other: int) -> Number:
+        return self._by_literal("div", other)
+
+    def __mod__(self, other: int) -> Number:
+        return self._by_literal("mod", other)
+
+    def _by_literal(self, head: str, other: int) -> Number:
+        divisor = _literal(other)
+        if divisor <= 0:
+            raise ConstantError(f"{self!r} {head} {other!r}: by a positive literal only")
+        return Number(terms.interpreted(head, INT, self.term, terms.integer(divisor)), self.run)
+
     # Bit operations occur in steps only on what no invariant reads: any function of their arguments.
 
     def __or__(self, other: object) -> Number:
@@ -153,6 +170,13 @@ class Key(Value):
         if part is None:
             raise KeyUseError(f"part {index} of {self!r}")
         return wrap(terms.apply(part, self.term), self.run)
+
+
+def _literal(value: object) -> int:
+    """Return a plain number; anything else would make the arithmetic nonlinear."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ConstantError(f"{value!r} is no literal number")
+    return value
 
 
 def wrap(term: Term, run: Decider) -> Value:

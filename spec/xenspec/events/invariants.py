@@ -244,7 +244,7 @@ def queue_of(s: EventState, p: PortId) -> QueueId:
 def is_of_queue(s: EventState, p: PortId, k: QueueId) -> bool:
     """Return whether a port's word is, or was last, on a queue of its domain."""
     port = s.ports[p]
-    return (k[0] == (p[0], port.last_vcpu)) & (k[1] == port.last_priority)
+    return (k[0][0] == p[0]) & (k[0][1] == port.last_vcpu) & (k[1] == port.last_priority)
 
 
 def _linked(s: EventState, p: PortId) -> bool:

@@ -1,0 +1,132 @@
+"""The finite instance of event channels: two domains of two vCPUs, four ports each, exact counts.
+
+What is satisfiable in it is a concrete state: every field that names a vCPU, a port or a domain names one of
+the universe, and the two counts are sums over it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from xenproofs.obligations.instance import SMALL, Instance
+from xenproofs.symbolic import terms
+from xenproofs.symbolic.census import is_used, works
+from xenproofs.symbolic.scope import Finite
+from xenproofs.symbolic.sorts import FRAME, MADE_VCPU, NO_FRAME, VCPU, VCPU_DATATYPE, VCPU_NAMES
+from xenproofs.symbolic.state import EVENT_TABLES
+from xenproofs.symbolic.terms import BOOL, INT, Term, integer, interpreted, symbol
+from xenproofs.symbolic.values import lift
+from xenspec.vocabulary import DOMID_INVALID
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from xenproofs.symbolic.fields import Keys
+    from xenproofs.symbolic.state import SymbolicMachine
+
+DOMAINS: Final = (0, 1)
+NUMBERS: Final = (0, 1)
+"""Of virtual CPUs."""
+PORTS: Final = (0, 1, 2, 3)
+PRIORITIES: Final = (0, 7)
+TABLES: Final = (*EVENT_TABLES, "domains", "event_frames")
+"""The tables that statements about event channels read."""
+RANGES: Final[dict[str, tuple[int, ...]]] = {
+    **dict.fromkeys(
+        (
+            "ports.remote_port",
+            "event_words.link",
+            "event_words.before",
+            "heads.port",
+            "queues.tail",
+            "taken.head",
+            "taken.port",
+            "notices.port",
+            "virqs.port",
+            "pirqs.port",
+            "waits.looked",
+        ),
+        PORTS,
+    ),
+    "waits.poll_port": (-1, *PORTS),
+    **dict.fromkeys(("ports.vcpu", "ports.last_vcpu", "notices.vcpu", "signals.raised"), NUMBERS),
+    **dict.fromkeys(("ports.priority", "ports.last_priority", "notices.priority"), PRIORITIES),
+    **dict.fromkeys(("ports.remote_domain", "notices.domain"), (*DOMAINS, int(DOMID_INVALID))),
+    "ports.virq": (0, 3),
+    "ports.pirq": (5,),
+    "domains.vcpus": (0, 1, 2),
+}
+"""What fields hold that name something."""
+
+
+def _vcpu(domain: int, number: int) -> Term:
+    return terms.apply(MADE_VCPU, integer(domain), integer(number))
+
+
+def _integers(values: Iterable[int]) -> tuple[Term, ...]:
+    return tuple(integer(v) for v in values)
+
+
+def event_instance() -> Instance:
+    """Return the finite instance."""
+    frame = symbol("frame_0", FRAME)
+    universe = {
+        "vcpu": (*(_vcpu(d, n) for d in DOMAINS for n in NUMBERS), _vcpu(int(DOMID_INVALID), 0)),
+        "domain": _integers((*DOMAINS, int(DOMID_INVALID))),
+        "port": _integers(PORTS),
+        "bank": _integers((0,)),
+        "priority": _integers(PRIORITIES),
+        "virq": _integers((0, 3)),
+        "pirq": _integers((5,)),
+        "index": _integers(NUMBERS),
+        "frame": (frame,),
+    }
+    frames = f"(declare-datatypes ((Frame 0)) ((({frame}) ({NO_FRAME}))))"
+    given = VCPU_NAMES | {"Frame", str(frame), str(NO_FRAME)}
+    return Instance(SMALL, Finite(universe), f"{VCPU_DATATYPE}\n{frames}", given)
+
+
+def event_exact(state: SymbolicMachine, made: Instance) -> list[Term]:
+    """Return what makes a state of the instance concrete: exact counts, and values inside the universe."""
+    scope = made.scope
+    found: list[Term] = []
+    for table in TABLES:
+        for f in state.tables[table].fields.values():
+            values = RANGES.get(f.name)
+            inside = scope.universe["vcpu"] if f.range == VCPU else _integers(values or ())
+            if inside:
+                found.append(
+                    scope.forall(
+                        state.tables[table].kinds,
+                        lambda ks, read=f.read, among=inside: terms.disjunction(  # type: ignore[misc]
+                            terms.equal(read(ks), value) for value in among
+                        ),
+                        "inside",
+                    )
+                )
+    nobody = state.domains[int(DOMID_INVALID)].exists
+    return [*found, terms.negation(lift(nobody, BOOL)), *_counts(state, made)]
+
+
+def _counts(state: SymbolicMachine, made: Instance) -> list[Term]:
+    """Return that both counts are the sizes of their sets."""
+    universe = made.scope.universe
+
+    def read(name: str, keys: Keys) -> Term:
+        table, field = name.split(".")
+        return state.tables[table].field(field).read(keys)
+
+    workers, used = state.workers.field("count"), state.used.field("count")
+    found: list[Term] = []
+    for d in universe["domain"]:
+        ports = [(d, p) for p in universe["port"]]
+        found.append(terms.equal(used.read((d,)), _size(is_used(read, p, (d,)) for p in ports)))
+        for p in ports:
+            members = (works(read, (n,), p) for n in universe["vcpu"])
+            found.append(terms.equal(workers.read(p), _size(members)))
+    return found
+
+
+def _size(members: Iterable[Term]) -> Term:
+    ones = [terms.choice(m, integer(1), integer(0)) for m in members]
+    return interpreted("+", INT, integer(0), *ones)
