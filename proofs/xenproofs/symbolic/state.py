@@ -155,10 +155,7 @@ class SymbolicMachine:
         self.dirty = self.tables["dirty"]
         self.tlb = self.tables["tlb"]
         self.world = self.tables["world"]
-        for name in EVENT_TABLES:
-            setattr(self, name, self.tables[name])
-        self.census = Census(self.tables, path, scope)
-        self.workers, self.used = self.census.workers, self.census.used
+        self._add_event_channels()
         self.words = SymbolicWords(path, scope)
         self.ghost = SymbolicGhost(path, scope)
         self.ghost.watch_links(self.entries, self._note_author)
@@ -175,6 +172,13 @@ class SymbolicMachine:
         self.authors = SymbolicTable("authors", entry, {"domain": INT}, path)
         self.granted = SymbolicTable("granted", entry, {"readable": BOOL, "writable": BOOL}, path)
         self.xen_slots: dict[int, int] = {}
+
+    def _add_event_channels(self) -> None:
+        """Give the machine the tables of event channels, and the sizes that go with them."""
+        for name in EVENT_TABLES:
+            setattr(self, name, self.tables[name])
+        self.census = Census(self.tables, self.path, self.scope)
+        self.workers, self.used = self.census.workers, self.census.used
 
     def _note_author(self, keys: tuple[Term, ...]) -> None:
         """Remember by whose call an entry is linked."""
