@@ -13,7 +13,7 @@ from typing import Final
 
 from xenmodel.memory.holding import KINDS
 from xenproofs.judge.adapter import AnyInvariant, Evaluate, evaluator, fetch, rows_read
-from xenproofs.judge.recording import ALL_FIELDS, Change, Layouts
+from xenproofs.judge.recording import ALL_FIELDS, Change, Layouts, Values
 from xenproofs.judge.tracking import StateView, names_in, premise_names
 from xenspec.logic import VACUOUS
 
@@ -39,6 +39,11 @@ OWN_TABLES: Final[dict[str, tuple[str, ...]]] = {
 }
 """By key type: the tables whose keys are of it, so that a change of a row there concerns the same key."""
 
+BOUNDS: Final = {"EntryId": ("frames", "next_slot")}
+"""By key type (frame, slot): a field of the frame that is only ever compared with the slot, as `slot < field`
+or `slot >= field`. When it moves, it concerns the slots that it has passed, and no others. A test reads
+the invariants' texts to see that this is all they do with it."""
+
 
 @dataclass(slots=True)
 class Dependency:
@@ -50,6 +55,10 @@ class Dependency:
     """The rows read by the instance that is being evaluated."""
     own: bool
     """The bundle ranges over this table's keys: an instance's own row needs no note."""
+    bound: int = 0
+    """The bit of a field that concerns only the slots that it passes."""
+    place: int = 0
+    """Its place in a row's recorded values."""
     readers: dict[Hashable, set[Hashable]] = field(default_factory=dict[Hashable, set[Hashable]])
     read: dict[Hashable, tuple[Hashable, ...]] = field(default_factory=dict[Hashable, tuple[Hashable, ...]])
 
@@ -150,6 +159,8 @@ class Bundle:
             for table, layout in layouts.by_table.items()
             if fields & (mask := layout.mask(frozenset(layout.fields)))
         }
+        if key_type in BOUNDS:
+            self._bind(layouts, *BOUNDS[key_type])
         self._mask = fields
         self._plans: dict[tuple[int, int], Plan] = {}
         self._vacuous: dict[Hashable, int] = {}
@@ -163,6 +174,12 @@ class Bundle:
         self.dirty: dict[Hashable, int] = {}
         """Instances to be evaluated, with the fields that changed."""
 
+    def _bind(self, layouts: Layouts, table: str, bound: str) -> None:
+        """Note which bit of a table is a bound, and where it stands in a row."""
+        if table in self.dependencies and bound in layouts.by_table[table].fields:
+            self.dependencies[table].bound = layouts.by_table[table].mask(frozenset({bound}))
+            self.dependencies[table].place = layouts.by_table[table].fields.index(bound)
+
     def mark(self, key: Hashable, mask: int = ALL_FIELDS) -> None:
         """Have the instance at `key` evaluated, as far as it names the fields of `mask`."""
         self.dirty[key] = self.dirty.get(key, 0) | mask
@@ -170,12 +187,31 @@ class Bundle:
     def spread(self, dependency: Dependency, changes: list[Change]) -> None:
         """Mark the instances that read a changed row of a table, and those whose own row it is."""
         mask, own, readers, dirty = dependency.mask, dependency.own, dependency.readers, self.dirty
-        for key, fields, _, _ in changes:
+        for key, fields, old, new in changes:
             if not fields & mask:
                 continue
             if own:
                 dirty[key] = dirty.get(key, 0) | fields
-            for instance in readers.get(key, ()):
+            known = readers.get(key)
+            if not known:
+                continue
+            others = fields
+            if fields & dependency.bound and fields != ALL_FIELDS:
+                self._pass(dependency, key, fields, (old, new))
+                others = fields & ~dependency.bound
+            for instance in known if others & mask else ():
+                dirty[instance] = dirty.get(instance, 0) | others
+
+    def _pass(
+        self, dependency: Dependency, key: Hashable, fields: int, values: tuple[Values, Values]
+    ) -> None:
+        """Mark the readers of a frame's row whose slots the bound has passed."""
+        one, two = (number(row[dependency.place]) for row in values)
+        known, dirty = dependency.readers[key], self.dirty
+        low, high = min(one, two), max(one, two)
+        few = high - low <= len(known)
+        for instance in ((key, slot) for slot in range(low, high)) if few else tuple(known):
+            if instance in known and (few or low <= slot_of(instance) < high):
                 dirty[instance] = dirty.get(instance, 0) | fields
 
     def run(self) -> list[tuple[AnyInvariant, Hashable]]:
@@ -280,6 +316,21 @@ def _fields(layouts: Layouts, names: frozenset[str]) -> int:
     """Return the fields among `names`, of the tables among them; words are read without naming a field."""
     tables = [layout for table, layout in layouts.by_table.items() if table in names]
     return _union(layout.mask(names | {"word"}) for layout in tables)
+
+
+def slot_of(key: object) -> int:
+    """Return the slot of an entry's key."""
+    if not isinstance(key, tuple):
+        raise TypeError(key)
+    parts: tuple[object, ...] = key  # pyright: ignore[reportUnknownVariableType]  # of whatever it is made
+    return number(parts[-1])
+
+
+def number(value: object) -> int:
+    """Return a recorded number."""
+    if not isinstance(value, int):
+        raise TypeError(value)
+    return value
 
 
 def _union(masks: Iterable[int]) -> int:
