@@ -1,8 +1,10 @@
 """What counts as agreeing: each field of an answer, and exactly the pages that changed.
 
 Xen's own slots of a top-level table hold Xen's frame numbers: there the flags are compared, and that the
-model shows Xen's placeholder. A grant handle, and a device address, depend on history: compared is that one
-was given.
+model shows Xen's placeholder. A frame that the allocator chose, and to which no answer gives a name (an
+exchange that fails half-way keeps what it has exchanged), has other numbers here and there: within a case
+the same two go together. A grant handle, and a device address, depend on history: compared is that one was
+given.
 """
 
 from collections.abc import Mapping
@@ -13,7 +15,7 @@ from xenmodel.abi import pte
 from xenmodel.hardware.access import PAGE_FAULT
 from xenproofs.judge.oracle.names import Shown
 from xenproofs.judge.oracle.pages import Seen, told
-from xenproofs.judge.oracle.start import XEN_TABLES
+from xenproofs.judge.oracle.start import FRESH_FRAMES, XEN_TABLES
 from xenproofs.judge.trace.cases import Answer, PortStatus
 from xenproofs.judge.trace.naming import EntryRef, NamedEntry
 
@@ -53,10 +55,13 @@ def expected_pages(answer: Answer) -> dict[str, Seen]:
 NO_PAGES: Final[frozenset[str]] = frozenset()
 
 
-def differences(answer: Answer, got: Got, left_out: frozenset[str] = NO_PAGES) -> list[str]:
+def differences(
+    answer: Answer, got: Got, left_out: frozenset[str] = NO_PAGES, unnamed: dict[int, int] | None = None
+) -> list[str]:
     """Return the names of the fields in which the model's answer differs from real Xen's.
 
-    `left_out`: pages whose page_info is not compared.
+    `left_out`: pages whose page_info is not compared; `unnamed`: frames without a name, by the model's
+    number the real one, as far as the case has shown them: more are added.
     """
     if got.failure is not None:
         return ["failure"]
@@ -65,7 +70,7 @@ def differences(answer: Answer, got: Got, left_out: frozenset[str] = NO_PAGES) -
         found.append("rc")
     if answer.done != got.done:
         found.append("done")
-    if answer.val is not got.val and not _same_value(answer.val, got.val):
+    if answer.val is not got.val and not _same_value(answer.val, got.val, {} if unnamed is None else unnamed):
         found.append("val")
     if (answer.fault or got.fault) and _shown_fault(answer) != got.fault:
         found.append("fault")
@@ -113,16 +118,18 @@ def _shown_fault(answer: Answer) -> tuple[int, int] | None:
     return None if answer.fault is None else (answer.fault.vec, answer.fault.err)
 
 
-def _same_value(expected: EntryRef | None, got: Shown | None) -> bool:
-    """Return whether both are the same value, or both what Xen writes into its own slots.
-
-    That is: equal flags, and a frame without a name.
-    """
+def _same_value(expected: EntryRef | None, got: Shown | None, unnamed: dict[int, int]) -> bool:
+    """Return whether both are the same value, or equal flags with frames that have no name."""
     if _shown_value(expected) == got:
         return True
-    if not isinstance(expected, int) or not isinstance(got, int):
+    if not isinstance(expected, int) or not isinstance(got, int) or (expected ^ got) & FLAG_BITS:
         return False
-    return pte.target(got) == XEN_TABLES and (expected ^ got) & FLAG_BITS == 0
+    mine, real = pte.target(got), pte.target(expected)
+    if mine == XEN_TABLES:
+        return True
+    if mine < FRESH_FRAMES or (mine not in unnamed and real in unnamed.values()):
+        return False
+    return unnamed.setdefault(mine, real) == real
 
 
 def shown_answer(answer: Answer) -> Mapping[str, object]:

@@ -26,7 +26,7 @@ KERNEL_SLOT: Final = 511
 class Harness:
     """One case in progress: the machine, the names, and the frames that have been given up."""
 
-    __slots__ = ("changes", "freed", "handed_out", "names", "saved", "start", "x")
+    __slots__ = ("changes", "freed", "handed_out", "names", "saved", "start", "unnamed", "x")
 
     def __init__(self, start: Start, names: Names) -> None:
         self.start: Final = start
@@ -37,6 +37,8 @@ class Harness:
         """Frames that became free during the case, the last one first to be handed out again."""
         self.saved: Final[dict[str, int]] = {}
         """What operations saved, by slot."""
+        self.unnamed: Final[dict[int, int]] = {}
+        """Frames that the allocator chose and no answer names, by the model's number the real one."""
         self.handed_out = 0
         self.changes: frozenset[str] = frozenset()
         """Pages that the operation in progress changed in real Xen, or gives a new frame."""

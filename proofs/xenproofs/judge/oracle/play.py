@@ -109,7 +109,7 @@ def _play_ops(case: Case, harness: Harness, observer: Observer, checked: Checked
         got.st = observer.changes()
         if checked is not None:
             breaches += [Breach(case, index, violation) for violation in checked.after_call()]
-        wrong = differences(step.answer, got, tainted)
+        wrong = differences(step.answer, got, tainted, harness.unnamed)
         if not wrong:
             agreed += 1
             continue
