@@ -1,4 +1,4 @@
-"""Frames that the allocator chose and no answer names: other numbers here and there, the same two throughout."""
+"""Frames that the allocator chose and no answer names: other numbers, but the same two throughout a case."""
 
 from __future__ import annotations
 
