@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from tests.grants.world import BOTH, FOR_READING, READ, GrantWorld
 from tests.worlds import KERNEL_VA, RO, RW, TABLE_FLAGS, USER, World, preempting
 from xenmodel.abi.geometry import FourLevel, Pae
 from xenmodel.abi.pte import PAT
 from xenmodel.domains.vcpu_op import register_info
 from xenmodel.events.frames import hold_eoi_frame, hold_event_frame
-from xenmodel.hardware.access import store
+from xenmodel.grants.arguments import Batch, Copy, CopyEnd, SetVersion, UnmapGrantRef
+from xenmodel.grants.calls import grant_table_op
+from xenmodel.grants.copying import copy_unit
+from xenmodel.hardware.access import Fault, load, store
 from xenmodel.hardware.segments import load_selector
 from xenmodel.hardware.tlb import idle_cpu
 from xenmodel.hypercall import run
@@ -34,7 +38,7 @@ if TYPE_CHECKING:
     from xenmodel.machine import Machine
 
 INVARIANTS: Final = tuple(i for i in STEP_INVARIANTS if i.subsystem != "events")
-"""Those of memory and of translation caches; tests/events has the others."""
+"""Those of memory, of translation caches and of grants; tests/events has the others."""
 FIRST: Final = 0x100
 """The first frame that a world gives away."""
 VA: Final = Va(0x40003000)
@@ -200,6 +204,47 @@ def in_flight(stage: int) -> Machine:
     return w.m
 
 
+def grants_in_use() -> Machine:
+    """A guest maps what another grants it, for processors and devices, and reaches it."""
+    world = GrantWorld()
+    world.guest(2, 4)
+    for ref, flags in enumerate((BOTH, BOTH | READ)):
+        world.grants(1, ref, 2, world.w.page(1))
+        assert world.maps(2, ref, 1, VA + ref * PAGE, flags).status == 0
+    assert run(store(world.w.call(2), VA, 7)) is None
+    assert not isinstance(run(load(world.w.call(2), Va(VA + PAGE))), Fault)
+    assert world.asks(1, SetVersion(2, lambda: Mfn(world.w.free.pop(0)))).rc == 0
+    return world.m
+
+
+def half_unmapped() -> Machine:
+    """Mappings for processors and devices are ended; the flush has yet to come."""
+    world = GrantWorld()
+    world.guest(2, 4)
+    ops: list[UnmapGrantRef] = []
+    for ref, flags in enumerate((BOTH, BOTH | READ)):
+        world.grants(1, ref, 2, world.w.page(1))
+        address = VA + ref * PAGE
+        answer = world.maps(2, ref, 1, address, flags)
+        ops.append(UnmapGrantRef(address, answer.device_address, answer.handle))
+    steps = grant_table_op(world.w.call(2), Batch(tuple(ops)))
+    while not world.m.unmappings[(2, 0), 1].device:
+        next(steps)
+    return world.m
+
+
+def half_copied() -> Machine:
+    """A copy between two grants stops in the middle."""
+    world = GrantWorld()
+    world.grants(1, 0, 2, world.w.page(1), FOR_READING)
+    world.grants(1, 1, 2, world.w.page(1))
+    op = Copy(CopyEnd(1, 0, 0, by_ref=True), CopyEnd(1, 1, 8, by_ref=True), 64)
+    steps = grant_table_op(world.w.call(2), Batch((op,)))
+    while next(steps) is not copy_unit:
+        pass
+    return world.m
+
+
 def locked_table() -> Machine:
     """A table that a call has locked, to update it."""
     w, root = loaded({VA: (0, 0)})
@@ -220,6 +265,9 @@ SCENARIOS: Final[dict[str, Callable[[], Machine]]] = {
     "partial in partial": partial_in_partial,
     "old table": old_table,
     "locked table": locked_table,
+    "grants in use": grants_in_use,
+    "half unmapped": half_unmapped,
+    "half copied": half_copied,
     "referenced": lambda: in_flight(1),
     "claimed": lambda: in_flight(2),
     "half flushed": lambda: in_flight(3),

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import pytest
 
 from tests.memory import clauses, perturbing, reached
+from xenmodel.grants import holding as grant_holding
+from xenmodel.grants import representation as grant_representation
 from xenmodel.hardware import representation as tlb
 from xenmodel.memory import holding, representation
 from xenproofs.judge.adapter import evaluator, members
 from xenproofs.judge.monitor import Monitor
 from xenproofs.judge.tracking import StateView, names_in
+from xenspec.grants import invariants as grant_safety
 from xenspec.memory import invariants as safety
 
 if TYPE_CHECKING:
@@ -30,7 +33,15 @@ class Instance(NamedTuple):
 
 Instances = dict[str, list[Instance]]
 
-MODULES: Final = {"safety": safety, "representation": representation, "holding": holding, "tlb": tlb}
+MODULES: Final = {
+    "safety": safety,
+    "representation": representation,
+    "holding": holding,
+    "tlb": tlb,
+    "grant safety": grant_safety,
+    "grant representation": grant_representation,
+    "grant holding": grant_holding,
+}
 BY_NAME: Final = {invariant.name: invariant for invariant in reached.INVARIANTS}
 HARDER: Final = (0, 60, 400, 2000)
 """Random changes tried near each instance: a few near all of them before many near one."""

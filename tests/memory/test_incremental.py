@@ -28,7 +28,10 @@ if TYPE_CHECKING:
 MOVES: Final = 25
 NEARBY: Final = (0x100, 0x103, 0x105)
 """Frames of the first domain: two tables and a spare one."""
-DAMAGED: Final = ("frames", "entries", "flights", "vcpus", "gdt", "ldt", "tlb", "cpus", "domains", "dirty")
+DAMAGED: Final = (
+    *("frames", "entries", "flights", "vcpus", "gdt", "ldt", "tlb", "cpus", "domains", "dirty"),
+    *("grant_tables", "grant_frames", "active", "mappings", "unmappings", "copies"),
+)
 GHOSTS: Final = ("held", "counts", "authors")
 
 

@@ -11,12 +11,15 @@ from collections.abc import Hashable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
-from xenmodel.memory.holding import KINDS
+from xenmodel.grants.holding import KINDS as GRANT_KINDS
+from xenmodel.memory.holding import KINDS as MEMORY_KINDS
 from xenproofs.judge.adapter import AnyInvariant, Evaluate, evaluator, fetch, rows_read
 from xenproofs.judge.recording import ALL_FIELDS, Change, Layouts, Values
 from xenproofs.judge.tracking import StateView, names_in, premise_names
 from xenspec.logic import VACUOUS
 
+KINDS: Final = {**MEMORY_KINDS, **GRANT_KINDS}
+"""The kind of holder (the first part of its name) that each key type ranges over."""
 OWN_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "Mfn": ("frames", "counts"),
     "EntryId": ("entries", "words"),
@@ -35,6 +38,11 @@ OWN_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "QueueId": ("queues", "heads", "taken"),
     "VirqId": ("virqs",),
     "PirqId": ("pirqs",),
+    "GrantId": ("active", "pins"),
+    "HandleId": ("mappings",),
+    "UnmapId": ("unmappings",),
+    "CopyId": ("copies",),
+    "GrantFrameId": ("grant_frames", "status_frames"),
     **dict.fromkeys(KINDS, ("held",)),
 }
 """By key type: the tables whose keys are of it, so that a change of a row there concerns the same key."""

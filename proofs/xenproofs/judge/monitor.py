@@ -21,25 +21,29 @@ from dataclasses import dataclass, field
 from typing import Final, ParamSpec, TypeVar
 
 from xenmodel.events.queues import REPRESENTATION as EVENT_BOOKS
+from xenmodel.grants.holding import HOLDING as GRANT_HOLDING
+from xenmodel.grants.representation import REPRESENTATION as GRANTS
 from xenmodel.hardware.representation import REPRESENTATION as TLB
 from xenmodel.hypercall import Marker, Steps
 from xenmodel.machine import Machine
-from xenmodel.memory.holding import HOLDING, KINDS
+from xenmodel.memory.holding import HOLDING
 from xenmodel.memory.representation import REPRESENTATION
 from xenmodel.step import WRITES, Refused
 from xenproofs.judge.adapter import AnyInvariant, keys_of, stateless
 from xenproofs.judge.authors import Authors
-from xenproofs.judge.bundles import OWN_TABLES, Bundle, Dependency, Tally
+from xenproofs.judge.bundles import KINDS, OWN_TABLES, Bundle, Dependency, Tally
 from xenproofs.judge.counting import NAMES, RunningCounts
 from xenproofs.judge.explain import explain
 from xenproofs.judge.ghost import HolderSets
+from xenproofs.judge.granting import NAMES as GRANT_NAMES
+from xenproofs.judge.granting import GrantBooks, GrantTables
 from xenproofs.judge.holdings import of_frame
 from xenproofs.judge.recording import ALL_FIELDS, Change, Recorder, Write
 from xenproofs.judge.refinement import forbidden
-from xenproofs.judge.tracking import Ghosts, Granted, StateView, names_in, store_of
+from xenproofs.judge.tracking import Ghosts, StateView, names_in, store_of
 from xenspec.events.invariants import SAFETY as EVENTS
+from xenspec.grants.invariants import SAFETY as GRANT_SAFETY
 from xenspec.memory.invariants import SAFETY
-from xenspec.table import PlainTable
 from xenspec.vocabulary import DomId
 
 T = TypeVar("T")
@@ -51,9 +55,11 @@ CALL_INVARIANTS: Final = (
     *stateless(TLB),
     *stateless(EVENTS),
     *stateless(EVENT_BOOKS),
+    *stateless(GRANT_SAFETY),
+    *stateless(GRANTS),
 )
 """What call mode checks: it keeps no sets of holders."""
-STEP_INVARIANTS: Final = (*CALL_INVARIANTS, *stateless(HOLDING))
+STEP_INVARIANTS: Final = (*CALL_INVARIANTS, *stateless(HOLDING), *stateless(GRANT_HOLDING))
 """All of them."""
 
 
@@ -96,6 +102,7 @@ class Monitor:
     ghosts: Ghosts
     counting: RunningCounts
     authors: Authors
+    grants: GrantBooks
     sets: HolderSets | None
     """The holders as steps tell them, in step mode."""
     actor: DomId = DomId(0)
@@ -126,8 +133,8 @@ class Monitor:
         sets = HolderSets.of(machine) if steps else HolderSets()
         recorder = _recorder(machine, sets, chosen, steps=steps, sequential=sequential)
         authors = Authors(recorder)
-        granted: PlainTable[tuple[int, int], Granted] = PlainTable("granted", lambda _: Granted())
-        ghosts = Ghosts(sets.counts, sets.held, authors.table, recorder.watch(granted, Granted))
+        books = GrantTables.watched(recorder)
+        ghosts = Ghosts(sets.counts, sets.held, authors.table, books.granted, books.pins, books.shares)
         view = StateView.of(recorder.machine, ghosts)
         bundles = {
             key: Bundle(key, [i for i in chosen if i.key == key], recorder.layouts, view)
@@ -141,6 +148,7 @@ class Monitor:
             ghosts=ghosts,
             counting=RunningCounts(recorder, store_of(sets.counts), holders=not steps),
             authors=authors,
+            grants=GrantBooks(recorder, books, store_of(authors.table)),
             sets=sets if steps else None,
         )
         monitor._find_dependencies()
@@ -169,6 +177,7 @@ class Monitor:
         self.counting.start()
         self._counted()
         self.authors.begin()
+        self.grants.start()
         self.recorder.drain()
         return self.check_all()
 
@@ -191,6 +200,7 @@ class Monitor:
             changes.setdefault("counts", []).extend(self._counted())
         if "entries" in changes:
             changes["authors"] = self.authors.note(changes["entries"], self.actor)
+        self.grants.apply(changes)
         if self.sets is not None:
             self._admit(self.sets, changes)
         for table, of_table in changes.items():
@@ -345,7 +355,7 @@ class Monitor:
         return [tally.invariant.name for tally in self.tallies() if not tally.witnessed]
 
 
-GHOST_TABLES: Final = frozenset({"held", "counts", "authors", "granted"})
+GHOST_TABLES: Final = frozenset({"held", "counts", "authors", "granted", "pins", "shares"})
 
 
 def _recorder(
@@ -356,7 +366,7 @@ def _recorder(
         recorder = Recorder.over(machine, sets)
         sets.recorded(recorder)
         return recorder
-    named = NAMES.union(*(names_in(i.function) for i in chosen)) - {"flights"}
+    named = NAMES.union(GRANT_NAMES, *(names_in(i.function) for i in chosen)) - {"flights"}
     recorder = Recorder.over(machine, named=named if sequential else None)
     recorder.layouts.add("counts", ("typed", "general", "own", "uses"))
     return recorder

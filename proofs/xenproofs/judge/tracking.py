@@ -39,6 +39,7 @@ from xenmodel.events.rows import (
     Upcall,
     Wait,
 )
+from xenmodel.grants.rows import ActiveGrant, CopySide, GrantTable, Mapping, Unmapping
 from xenmodel.hardware.rows import TlbEntry
 from xenmodel.machine import Machine
 from xenmodel.memory.holders import Holder
@@ -65,10 +66,28 @@ class Author:
 
 @dataclass(slots=True)
 class Granted:
-    """What a live grant allows an entry to map: nothing, until there are grants."""
+    """What a live grant allows an entry to map."""
 
     readable: bool = False
     writable: bool = False
+
+
+@dataclass(slots=True)
+class Pins:
+    """How often an entry of a grant table is used, by kind."""
+
+    host_writable: int = 0
+    host_readonly: int = 0
+    device_writable: int = 0
+    device_readonly: int = 0
+
+
+@dataclass(slots=True)
+class Share:
+    """By how many uses of grants a domain's processors may reach a frame, keyed (domain, frame)."""
+
+    readable: int = 0
+    writable: int = 0
 
 
 class Tracked(dict[K, R], Generic[K, R]):
@@ -126,6 +145,8 @@ class Ghosts:
     held: Table[tuple[int, Holder], HoldRow]
     authors: Table[tuple[int, int], Author]
     granted: Table[tuple[int, int], Granted]
+    pins: Table[tuple[int, int], Pins]
+    shares: Table[tuple[int, int], Share]
 
 
 def store_of(table: Table[K, R]) -> PlainTable[K, R]:
@@ -157,6 +178,15 @@ class StateView:
     held: Tracked[tuple[int, Holder], HoldRow]
     authors: Tracked[tuple[int, int], Author]
     granted: Tracked[tuple[int, int], Granted]
+    pins: Tracked[tuple[int, int], Pins]
+    shares: Tracked[tuple[int, int], Share]
+    grant_tables: Tracked[int, GrantTable]
+    grant_frames: Tracked[tuple[int, int], NamedFrame]
+    status_frames: Tracked[tuple[int, int], NamedFrame]
+    active: Tracked[tuple[int, int], ActiveGrant]
+    mappings: Tracked[tuple[int, int], Mapping]
+    unmappings: Tracked[tuple[tuple[int, int], int], Unmapping]
+    copies: Tracked[tuple[tuple[int, int], int], CopySide]
     cpu_count: int
     pte: PteFormat
     descriptors: DescriptorFormat
@@ -200,6 +230,15 @@ class StateView:
             held=Tracked(store_of(ghosts.held)),
             authors=Tracked(store_of(ghosts.authors)),
             granted=Tracked(store_of(ghosts.granted)),
+            pins=Tracked(store_of(ghosts.pins)),
+            shares=Tracked(store_of(ghosts.shares)),
+            grant_tables=Tracked(store_of(m.grant_tables)),
+            grant_frames=Tracked(store_of(m.grant_frames)),
+            status_frames=Tracked(store_of(m.status_frames)),
+            active=Tracked(store_of(m.active)),
+            mappings=Tracked(store_of(m.mappings)),
+            unmappings=Tracked(store_of(m.unmappings)),
+            copies=Tracked(store_of(m.copies)),
             cpu_count=m.cpu_count,
             pte=m.pte,
             descriptors=m.descriptors,

@@ -58,7 +58,7 @@ def writable_entry_targets_writable_frame(s: MemoryState, e: EntryId) -> bool:
     )
 
 
-@invariant(property=2, advisories=(182, 234), awaits="grants")
+@invariant(property=2, advisories=(182, 234))
 def writable_mapping_is_authorised(s: MemoryState, e: EntryId) -> bool:
     """Memory is mapped writable by its owner's tables, by a grant to write, or by the control domain."""
     row = s.entries[e]
@@ -71,7 +71,7 @@ def writable_mapping_is_authorised(s: MemoryState, e: EntryId) -> bool:
     )
 
 
-@invariant(property=3, advisories=(248,), awaits="grants")
+@invariant(property=3, advisories=(248,))
 def mapping_is_authorised(s: MemoryState, e: EntryId) -> bool:
     """Memory is mapped at all by its owner's tables, by a live grant, or by the control domain."""
     row = s.entries[e]
@@ -296,7 +296,7 @@ def cached_writable_translation_reaches_no_table(s: MemoryState, k: TlbKey) -> b
     )
 
 
-@invariant(property=(2, 3, 8), advisories=(217,), awaits="grants")
+@invariant(property=(2, 3, 8), advisories=(217,))
 def cached_translation_stays_with_its_owner(s: MemoryState, k: TlbKey) -> bool:
     """No processor reaches a frame that has come to another domain, the control domain apart."""
     x = s.tlb[k]

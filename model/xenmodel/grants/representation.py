@@ -1,0 +1,72 @@
+"""How the model keeps its books of grants: pins are counted right, handles are what they are taken for.
+
+`pins` is a ghost table: the number of uses of each entry, by kind, read off the rows that use it (mappings,
+unmappings whose flush is not over, sides of copies), and never moved by the code that moves the real pins.
+"""
+
+from typing import Protocol
+
+from xenmodel.grants.views import ActiveGrantView, GrantTableView, MappingView
+from xenmodel.memory.rows import NO_FRAME
+from xenspec.invariant import Kind, Registry
+from xenspec.logic import Not, implies
+from xenspec.table import ReadTable
+from xenspec.vocabulary import DomId, GrantId, HandleId
+
+
+class PinsRow(Protocol):
+    """How many uses an entry has, by kind. Ghost."""
+
+    @property
+    def host_writable(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def host_readonly(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def device_writable(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def device_readonly(self) -> int: ...  # noqa: D102 - named by its field
+
+
+class State(Protocol):
+    """The state that the invariants of this module read."""
+
+    @property
+    def grant_tables(self) -> ReadTable[int, GrantTableView]: ...  # noqa: D102 - named by its table
+    @property
+    def active(self) -> ReadTable[tuple[int, int], ActiveGrantView]: ...  # noqa: D102
+    @property
+    def mappings(self) -> ReadTable[tuple[int, int], MappingView]: ...  # noqa: D102
+    @property
+    def pins(self) -> ReadTable[tuple[int, int], PinsRow]: ...  # noqa: D102
+
+
+REPRESENTATION: Registry[State] = Registry("grants", Kind.REPRESENTATION)
+invariant = REPRESENTATION.invariant
+
+
+@invariant(property=28, advisories=(224,))
+def pins_are_the_uses_of_the_entry(s: State, g: GrantId) -> bool:
+    """An entry's pins are the mappings, unmappings under way and copies that use it, kind by kind."""
+    active, uses = s.active[g], s.pins[g]
+    return (
+        (active.host_writable == uses.host_writable)
+        & (active.host_readonly == uses.host_readonly)
+        & (active.device_writable == uses.device_writable)
+        & (active.device_readonly == uses.device_readonly)
+    )
+
+
+@invariant(property=28)
+def handle_in_use_exists(s: State, h: HandleId) -> bool:
+    """A handle that is handed out is one of those that there are."""
+    return implies(s.mappings[h].taken, lambda: (h[1] >= 0) & (h[1] < s.grant_tables[DomId(h[0])].handles))
+
+
+@invariant(property=28)
+def free_handle_names_nothing(s: State, h: HandleId) -> bool:
+    """A handle that is not handed out maps nothing."""
+    row = s.mappings[h]
+    return implies(
+        Not(row.taken),
+        lambda: Not(row.live) & Not(row.host) & Not(row.device) & (row.frame == NO_FRAME),
+    )

@@ -1,0 +1,173 @@
+"""Safety of grants: what is mapped by a grant is what its owner granted, for as long as anybody uses it.
+
+Real Xen's refinements are stated, not hidden. Permission is what is remembered of an entry in use, not what
+the granting domain's memory says now. A domain that overwrites the page-table entry of a mapping lets its
+references go, and keeps the handle: so a handle for processors alone promises nothing about its frame.
+"""
+
+from xenspec.grants.state import ActiveRow, GrantState, UseRow
+from xenspec.invariant import Kind, Registry
+from xenspec.logic import Not, both, conj, either, implies
+from xenspec.memory.frames import NO_FRAME
+from xenspec.vocabulary import (
+    WRITABLE,
+    CopyId,
+    GrantFrameId,
+    HandleId,
+    Mfn,
+    TlbKey,
+    UnmapId,
+)
+
+SAFETY: Registry[GrantState] = Registry("grants", Kind.SAFETY)
+invariant = SAFETY.invariant
+
+
+def _entry(s: GrantState, use: UseRow) -> ActiveRow:
+    """What is remembered of the entry that is used."""
+    return s.active[use.domain, use.ref]
+
+
+def _grants(s: GrantState, use: UseRow, domain: int) -> bool:
+    """The entry that is used grants the frame to the domain."""
+    return (_entry(s, use).domain == domain) & (_entry(s, use).frame == use.frame)
+
+
+def _host_pin(s: GrantState, use: UseRow) -> bool:
+    """The entry is pinned for processors as it is used."""
+    return (use.readonly & (_entry(s, use).host_readonly > 0)) | (
+        Not(use.readonly) & (_entry(s, use).host_writable > 0)
+    )
+
+
+def _device_pin(s: GrantState, use: UseRow) -> bool:
+    """The entry is pinned for devices as it is used."""
+    return (use.readonly & (_entry(s, use).device_readonly > 0)) | (
+        Not(use.readonly) & (_entry(s, use).device_writable > 0)
+    )
+
+
+def _is_held(s: GrantState, use: UseRow) -> bool:
+    """The frame is the granting domain's still, and writable memory if the use writes."""
+    return (s.frames[use.frame].owner == use.domain) & (use.readonly | (s.frames[use.frame].type == WRITABLE))
+
+
+# --- Mappings ---------------------------------------------------------------------------------------------
+
+
+@invariant(property=28)
+def mapping_is_of_what_was_granted(s: GrantState, h: HandleId) -> bool:
+    """A mapping is of the whole frame that its entry grants to the domain that maps."""
+    row = s.mappings[h]
+    return implies(row.pinned, lambda: _grants(s, row, h[0]) & Not(_entry(s, row).sub_page))
+
+
+@invariant(property=(2, 28), advisories=(224,))
+def host_mapping_is_pinned(s: GrantState, h: HandleId) -> bool:
+    """A mapping for processors has a pin, one to write if it may write."""
+    row = s.mappings[h]
+    return implies(row.pinned & row.host, lambda: _host_pin(s, row))
+
+
+@invariant(property=(2, 28), advisories=(224,))
+def device_mapping_is_pinned(s: GrantState, h: HandleId) -> bool:
+    """A mapping for devices has a pin, one to write if it may write."""
+    row = s.mappings[h]
+    return implies(row.pinned & row.device, lambda: _device_pin(s, row))
+
+
+@invariant(property=28)
+def given_handle_is_of_a_mapping(s: GrantState, h: HandleId) -> bool:
+    """A handle that the guest has is of a mapping that is pinned."""
+    row = s.mappings[h]
+    return implies(row.live, lambda: row.pinned & (row.host | row.device))
+
+
+@invariant(property=28)
+def pinned_handle_is_handed_out(s: GrantState, h: HandleId) -> bool:
+    """Only a handle that is handed out has pins, so that none is handed out twice."""
+    row = s.mappings[h]
+    return implies(row.pinned, lambda: row.taken)
+
+
+@invariant(property=(2, 7, 28), advisories=(224,))
+def device_mapping_keeps_its_frame(s: GrantState, h: HandleId) -> bool:
+    """What devices may reach by a grant stays its owner's, and writable memory if they may write."""
+    row = s.mappings[h]
+    return implies(row.live & row.device, lambda: _is_held(s, row))
+
+
+# --- Unmappings and copies --------------------------------------------------------------------------------
+
+
+@invariant(property=(7, 8, 28), advisories=(218,))
+def unmapped_frame_stays_until_the_flush(s: GrantState, u: UnmapId) -> bool:
+    """What was unmapped stays its owner's, and writable memory if it was, until the flush is over."""
+    row = s.unmappings[u]
+    return implies(row.host | row.device, lambda: _is_held(s, row))
+
+
+@invariant(property=(8, 28), advisories=(218,))
+def unmapping_is_pinned_until_the_flush(s: GrantState, u: UnmapId) -> bool:
+    """What was unmapped keeps its pins, and its entry what it grants, until the flush is over."""
+    row = s.unmappings[u]
+    return conj(
+        implies(row.host, lambda: _host_pin(s, row) & _grants(s, row, u[0][0])),
+        implies(row.device, lambda: _device_pin(s, row) & _grants(s, row, u[0][0])),
+    )
+
+
+@invariant(property=28)
+def copy_is_of_what_was_granted(s: GrantState, c: CopyId) -> bool:
+    """A side of a copy that uses a grant has a pin, and its frame is the granting domain's still."""
+    row = s.copies[c]
+    return implies(
+        row.pinned,
+        lambda: _grants(s, row, c[0][0]) & _host_pin(s, row) & (s.frames[row.frame].owner == row.domain),
+    )
+
+
+# --- Pages of tables --------------------------------------------------------------------------------------
+
+
+def _is_shared(s: GrantState, f: Mfn, domain: int) -> bool:
+    """The frame is a page of the domain's that is writable memory for good."""
+    return (
+        (s.frames[f].owner == domain)
+        & s.frames[f].allocated
+        & (s.frames[f].type == WRITABLE)
+        & (s.frames[f].type_count > 0)
+    )
+
+
+@invariant(property=(1, 28))
+def page_of_a_table_is_writable_memory(s: GrantState, p: GrantFrameId) -> bool:
+    """The pages of a grant table are its domain's, and writable memory for good."""
+    f = s.grant_frames[p].frame
+    return implies(f != NO_FRAME, lambda: _is_shared(s, f, p[0]))
+
+
+@invariant(property=(1, 28))
+def page_of_status_is_writable_memory(s: GrantState, p: GrantFrameId) -> bool:
+    """The pages of grant status are their domain's, and writable memory for good."""
+    f = s.status_frames[p].frame
+    return implies(f != NO_FRAME, lambda: _is_shared(s, f, p[0]))
+
+
+# --- Cached translations ----------------------------------------------------------------------------------
+
+
+@invariant(property=(2, 3, 8, 28))
+def cached_foreign_translation_is_granted(s: GrantState, k: TlbKey) -> bool:
+    """A processor reaches another domain's frame only by a grant in use, the control domain apart."""
+    x = s.tlb[k]
+    return implies(
+        both(x.valid & x.foreign, lambda: x.epoch == s.cpus[k[0]].epoch),
+        lambda: either(
+            s.domains[x.domain].privileged | (s.frames[x.frame].ref_count == 0),
+            lambda: (
+                (s.shares[x.domain, x.frame].readable > 0)
+                & (Not(x.writable) | (s.shares[x.domain, x.frame].writable > 0))
+            ),
+        ),
+    )
