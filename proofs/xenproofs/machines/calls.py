@@ -15,11 +15,20 @@ from xenmodel.memory.memory_op import Exchange, Reservation, exchange, reservati
 from xenmodel.memory.mmu_update import MmuUpdate
 from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp
 from xenmodel.memory.update_va_mapping import UpdateVaMapping
-from xenproofs.machines.moves import DESCRIPTORS, SLOT_CHOICES, Move, extra, frame_of, named, word_of
-from xenproofs.machines.setup import BOOT_SLOT, FREE, FREE_START
+from xenproofs.machines import grants
+from xenproofs.machines.moves import (
+    DESCRIPTORS,
+    SLOT_CHOICES,
+    Move,
+    address,
+    extra,
+    frame_of,
+    named,
+    word_of,
+)
+from xenproofs.machines.setup import FREE, FREE_START
 from xenspec.vocabulary import DOMID_SELF, Errno, Mfn, PageType, Va
 
-HIGH = 0xFFFF << 48
 COMMANDS = (0, 0, 0, 0, 2, 3, 1, 0)
 """The command of an update by its choice; the last one names the owner of the tables too (PFD)."""
 OTHERS_TABLES = 7
@@ -40,11 +49,6 @@ def names_other(move: Move) -> bool:
     return extra(move.d) % 4 == 3  # noqa: PLR2004
 
 
-def address(slot: int) -> Va:
-    """Return the address that the boot tables map by this slot of their L1 table."""
-    return Va(HIGH | BOOT_SLOT << 39 | (slot % 16) << 12)
-
-
 def call_name(move: Move) -> str:
     """Return the name of a move's call in the public interface, or the move's kind."""
     if move.kind in ("pin", "unpin", "base", "user_base", "page", "flush", "cache"):
@@ -54,6 +58,7 @@ def call_name(move: Move) -> str:
     if move.kind == "reserve":
         return f"memory_op:{RESERVES[move.b % 4]}"
     return {
+        **grants.NAMES,
         "map": UPDATE_VA[names_other(move)],
         "descriptors": ("set_gdt", "update_descriptor", "mmuext_op:set_ldt")[move.d % 3],
         "batch": ("mmu_update:batch", "mmuext_op:batch")[move.b % 2],
@@ -83,6 +88,8 @@ def steps_of(x: Call, move: Move) -> Steps[str]:
         return _access(x, move)
     if move.kind == "reserve":
         return _reserve(x, move)
+    if move.kind in grants.NAMES:
+        return grants.steps_of(x, move)
     return _hypercall(x, move)
 
 

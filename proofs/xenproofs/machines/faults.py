@@ -4,6 +4,7 @@ Each is looked for by `xencheck fuzz --fault NAME`; tests/machines/test_faults.p
 profile all. `UNSEEN` has those that no check of the executable can see, with the reason.
 """
 
+from xenproofs.machines.grant_faults import GRANT_FAULTS
 from xenproofs.machines.planting import Edit, Fault
 
 CLAIM, LINKING, VALIDATION = "memory.claim", "memory.linking", "memory.validation"
@@ -326,6 +327,8 @@ UNSEEN: dict[str, tuple[Fault, str]] = {
 
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*LIST, *INTERLEAVED)}
 """Every fault that is to be found."""
+GRANTS: dict[str, Fault] = {fault.name: fault for fault in GRANT_FAULTS}
+"""Those that an attack by grants is to find."""
 
 
 def fault_named(name: str) -> Fault | None:
@@ -336,4 +339,5 @@ def fault_named(name: str) -> Fault | None:
     """
     if not name:
         return None
-    return FAULTS[name] if name in FAULTS else UNSEEN[name][0]
+    found = FAULTS.get(name) or GRANTS.get(name)
+    return UNSEEN[name][0] if found is None else found

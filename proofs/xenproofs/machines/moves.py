@@ -11,7 +11,7 @@ from random import Random
 from xenmodel.abi import pte
 from xenmodel.abi.memory_map import IO_LIMIT
 from xenproofs.machines.setup import BOOT_SLOT, DOMAINS, FREE, FREE_START, VCPUS_EACH, XENS, estate
-from xenspec.vocabulary import DOMID_IO, DOMID_SELF, DomId, Mfn, VcpuId
+from xenspec.vocabulary import DOMID_IO, DOMID_SELF, DomId, Mfn, Va, VcpuId
 
 KINDS: dict[str, int] = {
     "update": 28,
@@ -38,7 +38,24 @@ KINDS: dict[str, int] = {
 """Kinds of moves and how often they are drawn."""
 TLB_KINDS: dict[str, int] = {**KINDS, "map": 24, "fill": 16, "stale_store": 12, "switch": 10, "flush": 6}
 """The same for an attack on what processors cache."""
-SUBSYSTEMS: dict[str, dict[str, int]] = {"memory": KINDS, "tlb": TLB_KINDS}
+GRANT_KINDS: dict[str, int] = {
+    **{kind: KINDS[kind] for kind in ("update", "map", "pin", "unpin", "advance")},
+    "load": 24,
+    "store": 24,
+    "fill": 12,
+    "grant": 30,
+    "map_grant": 40,
+    "unmap_grant": 30,
+    "replace_grant": 6,
+    "copy_grant": 10,
+    "transfer": 8,
+    "swap_grants": 3,
+    "switch": 3,
+    "reserve": 3,
+    "flush": 2,
+}
+"""An attack by grants, mixed with what else becomes of the frames."""
+SUBSYSTEMS: dict[str, dict[str, int]] = {"memory": KINDS, "tlb": TLB_KINDS, "grants": GRANT_KINDS}
 """What can be attacked, and with which moves."""
 BOOT_L1 = 3
 """The number of one's own boot table of level 1."""
@@ -134,6 +151,11 @@ def named(domain: DomId, d: int) -> int:
     return (DOMID_SELF, 1 - domain, domain, DOMID_IO, 5)[d // FLAGS % NAMES]
 
 
+def address(slot: int) -> Va:
+    """Return the address that the boot tables map by this slot of their L1 table."""
+    return Va(0xFFFF << 48 | BOOT_SLOT << 39 | (slot % 16) << 12)
+
+
 def extra(d: int) -> int:
     """Return what is left of `d` beside flags and name: a choice among eight."""
     return d // (FLAGS * NAMES) % 8
@@ -213,7 +235,7 @@ def parse(line: str) -> Move:
     """
     kind, *words = line.split()
     numbers = {name: int(value) for name, _, value in (word.partition("=") for word in words)}
-    if kind not in KINDS or not {"vcpu"} <= numbers.keys() <= {"vcpu", *NUMBERS}:
+    if kind not in {**KINDS, **GRANT_KINDS} or not {"vcpu"} <= numbers.keys() <= {"vcpu", *NUMBERS}:
         raise ValueError(line)
     return Move(kind, numbers.pop("vcpu"), **numbers)
 

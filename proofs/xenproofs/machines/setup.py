@@ -10,12 +10,13 @@ from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.abi.pte import ACCESSED, DIRTY, PRESENT, RW, USER, entry
 from xenmodel.dispatch import dispatch
 from xenmodel.domains.vcpu_op import NewContext, initialise
+from xenmodel.grants.tables import add_grant_frame, make_shared
 from xenmodel.hardware.tlb import switch_vcpu
 from xenmodel.hypercall import Call, run
 from xenmodel.machine import Machine, plain_machine
 from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp
 from xenmodel.memory.reservation import allocate, flush_free_frame
-from xenspec.vocabulary import DOMID_SELF, L4, WRITABLE, Cpu, DomId, Mfn, VcpuId
+from xenspec.vocabulary import DOMID_SELF, L4, WRITABLE, Cpu, DomId, GrantFrameId, Mfn, VcpuId
 
 DOMAINS = (DomId(0), DomId(1))
 VCPUS_EACH = 2
@@ -36,6 +37,8 @@ XEN_FRAMES = (1, 2)
 """What Xen's own slots of a top-level table map."""
 IO_FRAMES = (0xB8, 0xFEC00, *XEN_FRAMES)
 """Frames outside memory that moves or Xen's slots name: their rows exist from the start."""
+GRANT_PAGES = (Mfn(0x1B2), Mfn(0x1B3))
+"""The page of either domain's grant table."""
 XENS = (Mfn(0x1B0), Mfn(0x1B1))
 """A page of either domain that Xen itself writes to, as the shared information page."""
 BOOT_SLOT = 272
@@ -84,6 +87,7 @@ def _create(m: Machine, e: Estate) -> None:
     for f in (*e.tables, *e.spare):
         _allocate(m, f, e.domain)
     _create_xens(m, e.domain)
+    _create_grants(m, e.domain)
     l4, l3, l2, l1 = e.tables
     m.words[l4, BOOT_SLOT] = entry(l3, BOOT_FLAGS)
     m.words[l3, 0] = entry(l2, BOOT_FLAGS)
@@ -111,6 +115,16 @@ def _create_xens(m: Machine, domain: DomId) -> None:
     frame.special = frame.validated = True
     frame.type, frame.type_count, frame.ref_count = WRITABLE, 1, 2
     held.typed = held.general = 1
+
+
+def _create_grants(m: Machine, domain: DomId) -> None:
+    """Give a domain the page of its grant table."""
+    f = GRANT_PAGES[domain]
+    while m.frames[f].cursor < m.cpu_count:
+        flush_free_frame(m, f)
+    make_shared(m, f, domain)
+    m.grant_tables[domain].frames = 0
+    add_grant_frame(m, GrantFrameId((domain, 0)), f)
 
 
 def _allocate(m: Machine, f: Mfn, domain: DomId) -> None:

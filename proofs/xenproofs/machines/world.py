@@ -15,8 +15,8 @@ from xenmodel.step import Refused
 from xenproofs.judge.ghost import IllegalHolder
 from xenproofs.judge.monitor import Monitor, Violation
 from xenproofs.judge.tracking import store_of
-from xenproofs.machines.calls import address, call_name, steps_of
-from xenproofs.machines.moves import BOOT_L1, Move, extra, frame_of, vcpu_of, word_of
+from xenproofs.machines.calls import call_name, steps_of
+from xenproofs.machines.moves import BOOT_L1, Move, address, extra, frame_of, vcpu_of, word_of
 from xenproofs.machines.setup import DOMAINS, VCPUS_EACH, small_world
 from xenspec.vocabulary import PAGE_SIZE, SLOTS, Cpu, EntryId, Mfn, VcpuId
 

@@ -1,0 +1,125 @@
+"""Moves of grants: entries written, mapped, unmapped, copied from, and frames given away.
+
+References are few, so that guests meet; a handle is mostly one that the guest has, its address mostly where
+its frame is mapped.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from xenmodel.abi.grant import CONTAINS_PTE
+from xenmodel.grants.arguments import (
+    Batch,
+    BatchOp,
+    Copy,
+    CopyEnd,
+    MapGrantRef,
+    SwapGrantRef,
+    TransferFrame,
+    UnmapAndReplace,
+    UnmapGrantRef,
+)
+from xenmodel.grants.calls import grant_table_op
+from xenmodel.grants.guest import write_entry
+from xenmodel.hypercall import Call, Steps
+from xenproofs.machines.moves import BOOT_L1, Move, address, extra, frame_of
+from xenproofs.machines.setup import DOMAINS, estate
+from xenspec.vocabulary import DOMID_SELF, PAGE_SIZE, GrantFrameId
+
+REFS: Final = 4
+"""Entries that are used."""
+FLAGS: Final = (2, 2, 6, 3, 7, 1, 5, 2 | CONTAINS_PTE)
+"""GNTMAP_*: processors, devices, both; to write or to read."""
+GRANTS: Final = (1, 1, 1, 5, 2, 1, 0x101, 0)
+"""GTF_*: access, access to read, a transfer accepted, access to a part, nothing."""
+LENGTHS: Final = (8, 64, 5, 4096, 0)
+WINDOW: Final = 16
+"""Slots of the boot table of level 1 that moves map by."""
+
+
+def _other(x: Call) -> int:
+    return DOMAINS[1 - x.domain]
+
+
+def _entry(x: Call, move: Move) -> Steps[str]:
+    """Write an entry of one's own table: what is granted, and to whom."""
+    to = x.domain if move.b % WINDOW == 0 else _other(x)
+    word = GRANTS[extra(move.d)] | to << 16 | frame_of(x.domain, move.c) << 32 & (1 << 64) - 1
+    write_entry(x.m, GrantFrameId((x.domain, 0)), move.a % REFS, word)
+    yield write_entry
+    return "written"
+
+
+def _map(x: Call, move: Move) -> BatchOp:
+    """Return a mapping of one of the other domain's entries, seldom of one's own."""
+    flags = FLAGS[extra(move.d)]
+    place: int = address(move.b)
+    if flags & CONTAINS_PTE:
+        place = estate(x.domain).tables[BOOT_L1] * PAGE_SIZE + move.b % WINDOW * 8
+    return MapGrantRef(place, flags, move.a % REFS, x.domain if move.c == 0 else _other(x))
+
+
+def _handle(x: Call, number: int) -> int:
+    """Return one of the handles that the guest has, if it has any."""
+    handles = range(x.m.grant_tables[x.domain].handles)
+    live = [n for n in handles if x.m.mappings[x.domain, n].live]
+    return live[number % len(live)] if live else number
+
+
+def _place(x: Call, handle: int, move: Move) -> int:
+    """Return where the frame of a handle is mapped, as far as it is; now and then any address."""
+    row, table = x.m.mappings[x.domain, handle], estate(x.domain).tables[BOOT_L1]
+    entries = [(slot, x.m.entries[table, slot]) for slot in range(WINDOW)]
+    found = [slot for slot, e in entries if e.linked and e.target == row.frame]
+    slot = found[move.b % len(found)] if found and extra(move.d) else move.b
+    return table * PAGE_SIZE + slot * 8 if row.by_entry else address(slot)
+
+
+def _unmap(x: Call, move: Move) -> BatchOp:
+    """Return an unmapping: of the processor's part, of the devices', or of both."""
+    handle = _handle(x, move.a)
+    device = x.m.mappings[x.domain, handle].frame * PAGE_SIZE if move.c % 2 else 0
+    host = 0 if move.c % 5 == 1 else _place(x, handle, move)
+    return UnmapGrantRef(host, max(device, 0), handle)
+
+
+def _replace(x: Call, move: Move) -> BatchOp:
+    handle = _handle(x, move.a)
+    return UnmapAndReplace(_place(x, handle, move), address(move.c), handle)
+
+
+def _copy(x: Call, move: Move) -> BatchOp:
+    """Return a copy between an entry of the other domain and a frame of one's own."""
+    entry = CopyEnd(_other(x), move.a % REFS, move.b % 3 * 8, by_ref=True)
+    own = CopyEnd(DOMID_SELF, frame_of(x.domain, move.c), move.b, by_ref=False)
+    length = LENGTHS[extra(move.d) % len(LENGTHS)]
+    return Copy(own, entry, length) if move.d % 2 else Copy(entry, own, length)
+
+
+def _transfer(x: Call, move: Move) -> BatchOp:
+    return TransferFrame(frame_of(x.domain, move.c), _other(x), move.a % REFS)
+
+
+def _swap(_x: Call, move: Move) -> BatchOp:
+    return SwapGrantRef(move.a % REFS, move.c % REFS)
+
+
+OPS: Final[dict[str, tuple[str, Callable[[Call, Move], BatchOp]]]] = {
+    "map_grant": ("grant_table_op:map_grant_ref", _map),
+    "unmap_grant": ("grant_table_op:unmap_grant_ref", _unmap),
+    "replace_grant": ("grant_table_op:unmap_and_replace", _replace),
+    "copy_grant": ("grant_table_op:copy", _copy),
+    "transfer": ("grant_table_op:transfer", _transfer),
+    "swap_grants": ("grant_table_op:swap_grant_ref", _swap),
+}
+"""Kinds of moves that are calls: the call's name, and its operation."""
+NAMES: Final = {"grant": "grant", **{kind: name for kind, (name, _) in OPS.items()}}
+"""The name of each kind of move."""
+
+
+def steps_of(x: Call, move: Move) -> Steps[str]:
+    """Return the steps of a move; their result says how it ended."""
+    if move.kind == "grant":
+        return (yield from _entry(x, move))
+    result = yield from grant_table_op(x, Batch((OPS[move.kind][1](x, move),)))
+    return result.status.name
