@@ -17,6 +17,7 @@ from tests.grants.world import (
     GrantWorld,
 )
 from xenmodel.abi.grant import CONTAINS_PTE
+from xenmodel.domains.lifecycle import DestroyDomain, destroy
 from xenmodel.grants.arguments import (
     BAD_DEV_ADDR,
     BAD_HANDLE,
@@ -265,3 +266,16 @@ def test_a_table_grows_on_demand() -> None:
     world.setup(A, 3)
     assert not v.monitor.after_call(DomId(A))
     assert v.m.grant_tables[A].frames == 3
+
+
+def test_a_dying_domain_gives_back_its_handles_and_its_entries_go_with_their_tables() -> None:
+    world, f = shared()
+    v = Watched(world)
+    assert v.does(B, MapGrantRef(VA, BOTH, 5, A)).status == OKAY
+    owned = [Mfn(n) for n, frame in store_of(v.m.frames).items() if frame.owner == B]
+    call = DestroyDomain(DomId(B), lambda _: owned)
+    result, found = v.monitor.drive(DomId(0), destroy(Call(v.m, VcpuId((0, 0)), DomId(0)), call))
+    assert not found, found[0]
+    assert result.rc == 0
+    assert (v.pins(A, 5), v.counts(f)) == ((0, 0, 0, 0), (0, 1))
+    assert world.entry(A, 5)[0] & 24 == 0

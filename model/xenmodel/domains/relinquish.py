@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable
 
 from xenmodel.domains.traps import VECTORS, set_handler
 from xenmodel.events.closing import close_all
+from xenmodel.grants.releasing import release_mappings
 from xenmodel.hardware.tlb import idle_cpu
 from xenmodel.hypercall import PREEMPT_BATCH, SPIN, Call, Preempted, Steps, frame_info, note
 from xenmodel.machine import Machine
@@ -86,6 +87,7 @@ def leave_cpus(x: Call, d: DomId) -> Steps[None]:
 def relinquish(x: Call, d: DomId, pages: PageList) -> Steps[None]:
     """Give up all that a dying domain holds. Raises Preempted: begin again."""
     yield from close_all(x, d)
+    yield from release_mappings(x, d)
     vcpus = [VcpuId((d, number)) for number in range(x.m.domains[d].vcpus)]
     for v in vcpus:
         yield from _drop_bases(Call(x.m, v, d, x.events))
