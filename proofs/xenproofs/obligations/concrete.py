@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import Enum
 from typing import TYPE_CHECKING, Final, get_type_hints
 
 from xenmodel.abi.memory_map import MemoryMap
@@ -112,11 +113,20 @@ def _number(value: object) -> int:
 
 
 def _picture(machine: Machine) -> dict[str, str]:
-    """Return every row as text."""
-    found = {f"{table}[{key!r}]": repr(row) for table in SCHEMA for key, row in _rows(machine, table).items()}
+    """Return every field of every row as text."""
+    found = {
+        f"{table}[{key!r}].{name}": _shown(getattr(row, name))
+        for table, (kind, _) in SCHEMA.items()
+        for key, row in _rows(machine, table).items()
+        for name in get_type_hints(kind)
+    }
     words: object = machine.words
     pages: dict[int, dict[int, int]] = getattr(words, "pages", {})
     return found | {f"words[{f}, {s}]": f"{w:#x}" for f, page in pages.items() for s, w in page.items()}
+
+
+def _shown(value: object) -> str:
+    return value.name if isinstance(value, Enum) else repr(value)
 
 
 def _argument(loader: Loader, parameter: Parameter) -> object:
@@ -140,7 +150,7 @@ def run_counterexample(subject: Subject, found: Counterexample) -> Ran:
         outcome = f"refused: {refusal.guard}"
     after = _picture(machine)
     changed = tuple(
-        f"{cell}: {before.get(cell)} becomes {after[cell]}"
+        f"{cell}: {before.get(cell, 'nothing')} becomes {after[cell]}"
         for cell in after
         if before.get(cell) != after[cell]
     )

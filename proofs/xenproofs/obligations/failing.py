@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import chain, repeat
 from typing import TYPE_CHECKING, Final
 
 from xenproofs.machines.episode import Plan
@@ -48,16 +49,21 @@ def find_states(subject: Subject, report: StepReport) -> None:
             note = f"; {search.verdict.value} in the finite instance"
             report.outcomes = [_noted(o, left, o.kind, o.note + note) for o in report.outcomes]
             return
-        note = _told(subject, search.found)
         broken = left & set(search.found.broken)
-        report.outcomes = [_noted(o, broken, Kind.NOT_INDUCTIVE, note) for o in report.outcomes]
+        notes = chain([_told(subject, search.found)], repeat("the same state shows it"))
+        report.outcomes = [
+            _noted(o, broken, Kind.NOT_INDUCTIVE, next(notes)) if _open(o, broken) else o
+            for o in report.outcomes
+        ]
         left -= broken
 
 
+def _open(outcome: Outcome, names: set[str]) -> bool:
+    return outcome.kind is Kind.UNDECIDED and bare(outcome.statement) in names
+
+
 def _noted(outcome: Outcome, names: set[str], kind: Kind, note: str) -> Outcome:
-    if outcome.kind is not Kind.UNDECIDED or bare(outcome.statement) not in names:
-        return outcome
-    return replace(outcome, kind=kind, note=note)
+    return replace(outcome, kind=kind, note=note) if _open(outcome, names) else outcome
 
 
 def _told(subject: Subject, found: Counterexample) -> str:
@@ -72,12 +78,14 @@ def find_story(reports: Sequence[StepReport], seconds: float = STORY_SECONDS, jo
     left = {o.statement for r in reports for o in r.outcomes if o.kind is Kind.NOT_INDUCTIVE}
     if not left:
         return None
-    found = Campaign(Plan(seed=1, every_step=True), seconds=seconds, jobs=jobs).run()
-    for story in found.stories:
-        broken = left & (story.breach.names | {story.breach.name})
-        for r in reports:
-            r.outcomes = [_reached(o, broken, story) for o in r.outcomes]
-        return story
+    for every_step in (False, True):
+        plan = Plan(seed=1, every_step=every_step)
+        found = Campaign(plan, seconds=seconds, jobs=jobs, shrink_seconds=seconds).run()
+        for story in found.stories:
+            broken = left & (story.breach.names | {story.breach.name})
+            for r in reports:
+                r.outcomes = [_reached(o, broken, story) for o in r.outcomes]
+            return story
     return None
 
 
