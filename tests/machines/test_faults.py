@@ -13,6 +13,7 @@ import pytest
 from xenproofs.judge.monitor import STEP_INVARIANTS
 from xenproofs.machines.breach import CRASH, DEADLOCK, ILLEGAL_HOLDER, breach
 from xenproofs.machines.episode import Plan
+from xenproofs.machines.event_faults import EVENT_FAULTS
 from xenproofs.machines.faults import FAULTS, LEFT, UNSEEN
 from xenproofs.machines.fuzz import Campaign
 from xenproofs.machines.moves import parse
@@ -27,7 +28,12 @@ QUICK = (
     "write_undeclared",
     "partial_without_reference",
     "switch_without_flush",
+    "peer_left_joined",
+    "bound_without_notice",
+    "selected_without_upcall",
+    "closed_and_still_pending",
 )
+OF_EVENTS = {fault.name for fault in EVENT_FAULTS}
 NAMED = {i.name for i in STEP_INVARIANTS} | {CRASH, DEADLOCK, ILLEGAL_HOLDER, LEFT, "declared_writes"}
 ALL = {**FAULTS, **{name: fault for name, (fault, _) in UNSEEN.items()}}
 
@@ -46,7 +52,8 @@ def test_a_fault_is_planted_and_taken_out_again(fault: Fault) -> None:
 @pytest.mark.parametrize("name", FAULTS if DEEP else QUICK)
 def test_the_fuzz_engine_finds_it_and_tells_a_short_story(name: str) -> None:
     fault = FAULTS[name]
-    plan = Plan(seed=1, fault=name, every_step=fault.every_step)
+    subsystem = "events" if name in OF_EVENTS else "memory"
+    plan = Plan(1, subsystem, every_step=fault.every_step, fault=name)
     campaign = Campaign(plan, seconds=1800 if DEEP else 60, shrink_seconds=60 if DEEP else 20)
     (story,) = campaign.run().stories
     assert {story.breach.name, *story.breach.names} & set(fault.breaks)

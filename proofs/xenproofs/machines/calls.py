@@ -16,6 +16,8 @@ from xenmodel.memory.mmu_update import MmuUpdate
 from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp
 from xenmodel.memory.update_va_mapping import UpdateVaMapping
 from xenproofs.machines import grants
+from xenproofs.machines.events import KINDS as EVENT_MOVES
+from xenproofs.machines.events import event_name, event_steps
 from xenproofs.machines.moves import (
     DESCRIPTORS,
     SLOT_CHOICES,
@@ -51,6 +53,8 @@ def names_other(move: Move) -> bool:
 
 def call_name(move: Move) -> str:
     """Return the name of a move's call in the public interface, or the move's kind."""
+    if move.kind in EVENT_MOVES:
+        return event_name(move)
     if move.kind in ("pin", "unpin", "base", "user_base", "page", "flush", "cache"):
         return f"mmuext_op:{_command(move).name.lower().removesuffix('_table')}"
     if move.kind == "update":
@@ -90,6 +94,8 @@ def steps_of(x: Call, move: Move) -> Steps[str]:
         return _reserve(x, move)
     if move.kind in grants.NAMES:
         return grants.steps_of(x, move)
+    if move.kind in EVENT_MOVES:
+        return event_steps(x, move)
     return _hypercall(x, move)
 
 

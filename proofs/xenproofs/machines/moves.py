@@ -55,7 +55,21 @@ GRANT_KINDS: dict[str, int] = {
     "flush": 2,
 }
 """An attack by grants, mixed with what else becomes of the frames."""
-SUBSYSTEMS: dict[str, dict[str, int]] = {"memory": KINDS, "tlb": TLB_KINDS, "grants": GRANT_KINDS}
+EVENT_KINDS: dict[str, int] = {
+    "event": 40,
+    "handle": 16,
+    "guest": 8,
+    "sleep": 4,
+    "interrupt": 6,
+    "advance": 24,
+}
+"""The same for event channels."""
+SUBSYSTEMS: dict[str, dict[str, int]] = {
+    "memory": KINDS,
+    "tlb": TLB_KINDS,
+    "grants": GRANT_KINDS,
+    "events": EVENT_KINDS,
+}
 """What can be attacked, and with which moves."""
 BOOT_L1 = 3
 """The number of one's own boot table of level 1."""
@@ -235,7 +249,8 @@ def parse(line: str) -> Move:
     """
     kind, *words = line.split()
     numbers = {name: int(value) for name, _, value in (word.partition("=") for word in words)}
-    if kind not in {**KINDS, **GRANT_KINDS} or not {"vcpu"} <= numbers.keys() <= {"vcpu", *NUMBERS}:
+    known = {**KINDS, **GRANT_KINDS, **EVENT_KINDS}
+    if kind not in known or not {"vcpu"} <= numbers.keys() <= {"vcpu", *NUMBERS}:
         raise ValueError(line)
     return Move(kind, numbers.pop("vcpu"), **numbers)
 

@@ -81,6 +81,9 @@ class World:
         v = vcpu_of(move)
         if v in self.standing:
             self._to_end(v)
+        if self.monitor.machine.waits[v].blocked:
+            self.coverage["asleep × nothing"] += 1
+            return
         self._schedule(v)
         x = Call(self.monitor.machine, v, self.monitor.machine.vcpus[v].domain)
         self.standing[v] = Standing(x, steps_of(x, move), call_name(move), move.preempt)

@@ -49,7 +49,7 @@ class Options(TypedDict):
 
 
 @click.command("fuzz")
-@click.argument("subsystem", type=click.Choice(["memory", "tlb", "grants"]), default="memory")
+@click.argument("subsystem", type=click.Choice(["memory", "tlb", "grants", "events"]), default="memory")
 @click.option(
     "--time", "seconds", type=Duration(), default="10m", show_default=True, help="How long to search."
 )

@@ -1,0 +1,113 @@
+"""Planted faults of event channels, and which invariant is to notice each."""
+
+from xenproofs.machines.planting import Edit, Fault
+
+NOTICES, PORTS, TWO_LEVEL, FIFO = "events.notices", "events.ports", "events.two_level", "events.fifo"
+UNSEEN = ("pending_port_will_be_looked_at", "unselected_port_is_between_pending_and_selected")
+UNTOLD = ("selected_word_has_an_upcall", "untold_selector_has_its_upcall_next")
+
+EVENT_FAULTS: tuple[Fault, ...] = (
+    Fault(
+        "unmasked_without_a_second_look",
+        "Unmasking a port clears the mask, and does not look whether the port became pending meanwhile.",
+        (
+            Edit(
+                f"{TWO_LEVEL}:clear_mask",
+                "notice.stage = ite(was, S_TEST, S_END)",
+                "notice.stage = S_END",
+            ),
+        ),
+        UNSEEN,
+    ),
+    Fault(
+        "peer_left_joined",
+        "Closing one of two joined ports leaves the other as it is.",
+        (Edit(f"{PORTS}:part", "far.state = UNBOUND", "pass"),),
+        ("joined_ports_name_each_other",),
+    ),
+    Fault(
+        "upcall_cleared_last",
+        "The guest clears its upcall bit after it has looked at what is selected, not before.",
+        (
+            Edit(
+                "events.guest:leave_handler",
+                "handler.running = False",
+                "handler.running = m.upcalls[v].pending = False",
+            ),
+        ),
+        UNTOLD,
+        interleaved=True,
+    ),
+    Fault(
+        "bound_without_notice",
+        "A port is joined, and the events that its peer sent before are forgotten.",
+        (Edit(f"{PORTS}:join", "open_notice(m, notice, S_MARK, local)", "pass"),),
+        ("joined_port_is_told_at_once",),
+    ),
+    Fault(
+        "selected_without_upcall",
+        "Who sets a selector bit leaves the upcall bit to somebody else.",
+        (
+            Edit(
+                f"{TWO_LEVEL}:set_selector",
+                "notice.stage = ite(already, after(notice), S_UPCALL)",
+                "notice.stage = after(notice)",
+            ),
+        ),
+        UNTOLD,
+    ),
+    Fault(
+        "told_and_left_asleep",
+        "The upcall bit of a vCPU that sleeps is set, and nobody wakes it.",
+        (
+            Edit(
+                f"{NOTICES}:raise_upcall",
+                "notice.stage = ite(already, after(notice), S_KICK)",
+                "notice.stage = after(notice)",
+            ),
+        ),
+        ("sleeping_vcpu_has_no_upcall", "unwoken_vcpu_is_kicked_next"),
+    ),
+    Fault(
+        "closed_and_still_pending",
+        "A port that is closed stays pending for whoever gets it next.",
+        (Edit(f"{PORTS}:_close", "m.signals[p].pending = False", "pass"),),
+        ("free_port_is_clean",),
+    ),
+    Fault(
+        "tail_not_updated",
+        "An event that is linked to a queue does not become its tail.",
+        (Edit(f"{FIFO}:_append", "queue.tail = notice.port", "pass"),),
+        (
+            "word_is_not_behind_the_tail",
+            "queue_is_made_ready_once",
+            "last_word_of_a_queue_is_its_tail",
+            "ready_queue_has_words",
+        ),
+    ),
+    Fault(
+        "old_tail_kept",
+        "An event that changes its queue by its priority stays the tail of the old one.",
+        (
+            Edit(
+                f"{FIFO}:link_word",
+                "last.tail = ite(Not(already) & (last.tail == notice.port), NO_PORT, last.tail)",
+                "pass",
+            ),
+        ),
+        ("tail_was_linked_on_its_queue", "tail_is_on_its_queue"),
+    ),
+)
+
+RESET_RACES_SEND = Fault(
+    "reset_races_send",
+    "A port is closed while an event is being sent to it.",
+    tuple(
+        Edit(f"{PORTS}:{step}", 'require("nobody works on it", port.readers == 0, EAGAIN)', "pass")
+        for step in ("close_plain", "close_virq", "part")
+    ),
+    ("notice_holds_its_port",),
+    advisories=(343,),
+    interleaved=True,
+)
+"""Found by the proof; at random, only within the few steps of one notice."""
