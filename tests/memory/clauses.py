@@ -31,18 +31,42 @@ class Clause(NamedTuple):
         return f"{self.function}#{self.number} {self.text}"
 
 
-def _atoms(node: ast.expr) -> Iterator[ast.expr]:
-    """Yield the clauses of an expression, in order."""
+Inner = dict[str, ast.expr]
+
+
+def _atoms(node: ast.expr, inner: Inner) -> Iterator[ast.expr]:
+    """Yield the clauses of an expression, in order; `inner` are those that it has by name."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitAnd | ast.BitOr):
-        yield from _atoms(node.left)
-        yield from _atoms(node.right)
+        yield from _atoms(node.left, inner)
+        yield from _atoms(node.right, inner)
     elif isinstance(node, ast.Lambda):
-        yield from _atoms(node.body)
+        yield from _atoms(node.body, inner)
+    elif isinstance(node, ast.Name) and node.id in inner:
+        yield from _atoms(inner[node.id], inner)
     elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in CONNECTIVES:
         for argument in node.args:
-            yield from _atoms(argument)
+            yield from _atoms(argument, inner)
     else:
         yield node
+
+
+def _inner(function: ast.FunctionDef) -> Inner:
+    """Return what the functions inside a formula return, by their names."""
+    found: Inner = {}
+    for node in function.body:
+        if isinstance(node, ast.FunctionDef):
+            value = _returned(node).value
+            assert value is not None
+            found |= {node.name: value, **_inner(node)}
+    return found
+
+
+def _all_atoms(function: ast.FunctionDef) -> list[ast.expr]:
+    """Return the clauses of a formula, each once."""
+    value = _returned(function).value
+    assert value is not None
+    found = _atoms(value, _inner(function))
+    return list({id(atom): atom for atom in found}.values())
 
 
 def _returned(function: ast.FunctionDef) -> ast.Return:
@@ -54,9 +78,8 @@ def clauses(module: ModuleType) -> list[Clause]:
     """Return every clause of every formula of a module."""
     found: list[Clause] = []
     for function in formulas(ast.parse(inspect.getsource(module))):
-        value = _returned(function).value
-        assert value is not None
-        found += [Clause(function.name, i, ast.unparse(atom)) for i, atom in enumerate(_atoms(value))]
+        atoms = enumerate(_all_atoms(function))
+        found += [Clause(function.name, i, ast.unparse(atom)) for i, atom in atoms]
     return found
 
 
@@ -77,10 +100,7 @@ def negated(module: ModuleType, clause: Clause | None) -> dict[str, Callable[...
         function = copy.deepcopy(original)
         function.decorator_list = []
         if clause is not None and function.name == clause.function:
-            value = _returned(function).value
-            assert value is not None
-            target = list(_atoms(value))[clause.number]
-            _Negate(target).visit(function)
+            _Negate(_all_atoms(function)[clause.number]).visit(function)
         body.append(function)
     tree = ast.fix_missing_locations(ast.Module(body, []))
     space: dict[str, Callable[..., object]] = {**vars(module), "Not": Not}
