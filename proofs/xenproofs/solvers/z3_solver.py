@@ -1,4 +1,4 @@
-"""Z3: a fresh solver for each question, a fixed seed, and a resource limit instead of seconds."""
+"""Z3: a fresh context for each question, a fixed seed, and a resource limit instead of seconds."""
 
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # z3 ships no type information: this file is its typed face.
@@ -42,13 +42,14 @@ class Z3:
     def ask(self, question: str) -> Answer:
         """Decide whether the assertions of an SMT-LIB text can all hold."""
         started = time.perf_counter()
-        solver = z3.Solver()
+        context = z3.Context()  # what was asked before must not matter
+        solver = z3.Solver(ctx=context)
         solver.set("rlimit", self.rlimit)
         solver.set("random_seed", self.seed)
         if self.track:
-            assertions = z3.parse_smt2_string(question)
+            assertions = z3.parse_smt2_string(question, ctx=context)
             for n in range(len(assertions)):
-                solver.assert_and_track(assertions[n], z3.Bool(f"{TRACKED}{n}"))
+                solver.assert_and_track(assertions[n], z3.Bool(f"{TRACKED}{n}", ctx=context))
         else:
             solver.from_string(question)
         verdict = Verdict(str(solver.check()))
