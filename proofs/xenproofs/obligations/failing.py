@@ -12,6 +12,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from itertools import chain, repeat
+from textwrap import indent
 from typing import TYPE_CHECKING, Final
 
 from xenproofs.machines.episode import Plan
@@ -22,7 +23,7 @@ from xenproofs.obligations.outcomes import Kind, Outcome, StepReport
 from xenproofs.obligations.refuter import Counterexample, refute
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from xenproofs.obligations.subjects import Subject
 
@@ -83,13 +84,15 @@ def find_story(reports: Sequence[StepReport], seconds: float = STORY_SECONDS, jo
         found = Campaign(plan, seconds=seconds, jobs=jobs, shrink_seconds=seconds).run()
         for story in found.stories:
             broken = left & (story.breach.names | {story.breach.name})
+            told = indent(as_text(story), "    ")
+            notes = chain([f"reached by\n{told}"], repeat("the same story reaches it"))
             for r in reports:
-                r.outcomes = [_reached(o, broken, story) for o in r.outcomes]
+                r.outcomes = [_reached(o, broken, notes) for o in r.outcomes]
             return story
     return None
 
 
-def _reached(outcome: Outcome, broken: set[str], story: Story) -> Outcome:
+def _reached(outcome: Outcome, broken: set[str], notes: Iterator[str]) -> Outcome:
     if outcome.kind is not Kind.NOT_INDUCTIVE or outcome.statement not in broken:
         return outcome
-    return replace(outcome, kind=Kind.VIOLATED, note=f"reached by\n    {as_text(story)}")
+    return replace(outcome, kind=Kind.VIOLATED, note=next(notes))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from xenproofs.obligations.outcomes import Kind
 from xenproofs.obligations.running import axiom_count, invariant_count
+from xenproofs.obligations.subjects import awaiting
 
 if TYPE_CHECKING:
     from xenproofs.obligations.outcomes import Outcome
@@ -49,6 +50,7 @@ def as_json(run: ProofRun) -> dict[str, object]:
         "solvers": _by_solver(run),
         "seconds": round(run.seconds, 2),
         "cached": sum(r.cached for r in run.reports),
+        "awaiting": awaiting(),
     }
 
 
@@ -89,4 +91,5 @@ def _summary(run: ProofRun) -> list[str]:
             f"(the invariant reads nothing that the path wrote); {data['axioms']} axioms"
         ),
         f"{solvers}; {data['cached']} known from earlier runs; {data['seconds']} s",
+        f"not proved here: {len(awaiting())} steps of the model, listed by --json as awaiting",
     ]
