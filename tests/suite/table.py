@@ -59,6 +59,8 @@ BUNDLED: Final = "tests/recordings"
 DUEL: Final = "tests/duel/build/xen"
 """Made by `make -C tests/duel setup`."""
 CASES: Final = tuple(f"tests/recordings/oracle_sample{kind}.jsonl.gz" for kind in ("", "_other", "_grants"))
+HALF: Final = ("tests/memory", "tests/events", "tests/rings")
+"""Folders that take about as long as all others together."""
 SHARED: Final = "../shared/recordings"
 ORACLE: Final = "../shared/oracle"
 ORACLE_FILES: Final = (
@@ -109,9 +111,14 @@ VERIFY: Final = (
 
 TEST: Final = (
     *EVIDENCE,
-    Stage("prove rings, z3", python("xencheck prove rings"), limit=900, shown=4),
     # The longest first: two run at a time.
-    Stage("unit tests", python("pytest tests --ignore=tests/house/test_wheel.py"), limit=1800, shown=12),
+    Stage("unit tests, first half", python(f"pytest {' '.join(HALF)}"), limit=1800, shown=12),
+    Stage(
+        "unit tests, second half",
+        python(f"pytest tests --ignore=tests/house/test_wheel.py {' '.join(f'--ignore={h}' for h in HALF)}"),
+        limit=1800,
+        shown=12,
+    ),
     Stage("pyright", python(f"pyright --pythonpath {sys.executable}"), limit=300),
     Stage("mypy", python("mypy"), limit=300),
     Stage("wheel", python("pytest tests/house/test_wheel.py"), limit=300, shown=12),
@@ -122,6 +129,7 @@ TEST: Final = (
     replay("replay of r1 chained", "r1_boot r1_workload", "r1_snap_sod", "r1_snap_1"),
     replay("replay of r1 resumed", "r1_workload", "r1_snap_0", "r1_snap_1"),
     replay("replay of r3's boot", "r3_boot", "r3_snap_sod", "r3_snap_0"),
+    Stage("prove rings, z3", python("xencheck prove rings"), limit=900, shown=4),
     # These keep both cores busy, and run alone.
     Stage("machines", python("xencheck fuzz --seed 1 --time 60s --jobs 2"), limit=240, cores=2, shown=4),
     Stage(
