@@ -15,12 +15,14 @@ from xenmodel.abi import pte
 from xenmodel.hardware.access import PAGE_FAULT
 from xenproofs.judge.oracle.names import Shown
 from xenproofs.judge.oracle.pages import Seen, told
-from xenproofs.judge.oracle.start import FRESH_FRAMES, XEN_TABLES
+from xenproofs.judge.oracle.start import XEN_TABLES
 from xenproofs.judge.trace.cases import Answer, PortStatus
 from xenproofs.judge.trace.naming import EntryRef, NamedEntry
 
 FLAG_BITS = 0xFFF | 0xFFF << 52
 
+Unnamed: TypeAlias = dict[int, int | None]
+"""Frames that the allocator chose, by the model's number the real one; None while no answer has shown it."""
 Out: TypeAlias = tuple[int | str | tuple[int, ...], ...]
 """What an operation reads or is given, as a list of numbers."""
 
@@ -56,12 +58,12 @@ NO_PAGES: Final[frozenset[str]] = frozenset()
 
 
 def differences(
-    answer: Answer, got: Got, left_out: frozenset[str] = NO_PAGES, unnamed: dict[int, int] | None = None
+    answer: Answer, got: Got, left_out: frozenset[str] = NO_PAGES, unnamed: Unnamed | None = None
 ) -> list[str]:
     """Return the names of the fields in which the model's answer differs from real Xen's.
 
-    `left_out`: pages whose page_info is not compared; `unnamed`: frames without a name, by the model's
-    number the real one, as far as the case has shown them: more are added.
+    `left_out`: pages whose page_info is not compared; `unnamed`: the frames that the allocator chose in this
+    case, by the model's number the real one, as far as answers have shown it: more are added.
     """
     if got.failure is not None:
         return ["failure"]
@@ -118,7 +120,7 @@ def _shown_fault(answer: Answer) -> tuple[int, int] | None:
     return None if answer.fault is None else (answer.fault.vec, answer.fault.err)
 
 
-def _same_value(expected: EntryRef | None, got: Shown | None, unnamed: dict[int, int]) -> bool:
+def _same_value(expected: EntryRef | None, got: Shown | None, unnamed: Unnamed) -> bool:
     """Return whether both are the same value, or equal flags with frames that have no name."""
     if _shown_value(expected) == got:
         return True
@@ -127,9 +129,11 @@ def _same_value(expected: EntryRef | None, got: Shown | None, unnamed: dict[int,
     mine, real = pte.target(got), pte.target(expected)
     if mine == XEN_TABLES:
         return True
-    if mine < FRESH_FRAMES or (mine not in unnamed and real in unnamed.values()):
+    if mine not in unnamed:
         return False
-    return unnamed.setdefault(mine, real) == real
+    if unnamed[mine] is None and real not in unnamed.values():
+        unnamed[mine] = real
+    return unnamed[mine] == real
 
 
 def shown_answer(answer: Answer) -> Mapping[str, object]:

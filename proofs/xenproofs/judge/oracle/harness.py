@@ -37,8 +37,8 @@ class Harness:
         """Frames that became free during the case, the last one first to be handed out again."""
         self.saved: Final[dict[str, int]] = {}
         """What operations saved, by slot."""
-        self.unnamed: Final[dict[int, int]] = {}
-        """Frames that the allocator chose and no answer names, by the model's number the real one."""
+        self.unnamed: Final[dict[int, int | None]] = {}
+        """Frames that the allocator chose: by the model's number the real one, once it was shown."""
         self.handed_out = 0
         self.changes: frozenset[str] = frozenset()
         """Pages that the operation in progress changed in real Xen, or gives a new frame."""
@@ -78,6 +78,7 @@ class Harness:
                     return mfn
         first = Mfn(FRESH_FRAMES + self.handed_out)
         self.handed_out += 1 << order
+        self.unnamed[first] = None
         return first
 
     def guarded(self, mfn: Mfn) -> bool:
