@@ -51,6 +51,21 @@ def test_the_model_agrees_as_an_unprivileged_guest() -> None:
     assert (report.cases, report.disagreed) == (CASES, [])
 
 
+def test_a_frame_that_no_answer_names_is_told_by_its_flags(live: LiveXen) -> None:
+    stories = (
+        [{"op": "write", "va": "p1", "val": ["p3", 0x10000000000147]}, {"op": "read", "va": "p1"}],
+        [{"op": "mmu_update", "reqs": [["p0", 300, "n", ["p3", 7]]]}, {"op": "read", "va": "p0+2400"}],
+    )
+    begin = [
+        {"op": "uvm", "va": "p3", "pte": 0},
+        {"op": "memory_op", "cmd": "exchange", "extents": ["p3", "p1"]},
+    ]
+    asked = [Question(str(n), "dom0", 6, 0, read_ops(begin + story)) for n, story in enumerate(stories)]
+    for case in live.ask(asked):
+        assert case.ops[1].answer.done == 1
+        assert Player().play(case).agrees
+
+
 def unchanged(word: int, *_rest: int, dirty: bool = False) -> int:
     """Leave a word as it is."""
     del dirty
