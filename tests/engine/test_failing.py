@@ -11,7 +11,7 @@ from xenproofs.obligations.deciding import Decider, Obligation, solver
 from xenproofs.obligations.failing import find_states, find_story
 from xenproofs.obligations.outcomes import Kind, Outcome, StepReport
 from xenproofs.obligations.planted import planted
-from xenproofs.obligations.proving import Options, StepProof
+from xenproofs.obligations.proving import Goal, Options, StepProof
 from xenproofs.obligations.subjects import subjects
 from xenproofs.solvers.cache import Cache
 from xenproofs.solvers.verdict import Verdict
@@ -71,3 +71,13 @@ def test_a_proof_that_does_not_use_its_goal_is_told() -> None:
     decision = decider.decide(Obligation(C, [A], [terms.negation(A)], [terms.negation(A)]))
     assert decision.contradiction
     assert not decider.decide(Obligation(C, [C], [], [A])).contradiction
+
+
+def test_a_broken_invariant_that_a_rule_leans_on_does_not_hide_its_path() -> None:
+    proof = StepProof(subjects()["mark_noncoherent"], Options(cache=False, rlimit=100_000))
+    broken = Goal("an invariant", A)
+    leaning = Goal("table_link_gains_no_write_permission_in_place", B, (terms.FALSE,))
+    found = proof._outcomes(0, [broken, leaning], [])  # noqa: SLF001 - the goals are made here
+    assert found is not None
+    assert [o.kind for o in found] == [Kind.UNDECIDED, Kind.PROVED]
+    assert proof._outcomes(0, [broken, Goal("another", B, (terms.FALSE,))], []) is None  # noqa: SLF001
