@@ -77,7 +77,7 @@ def test_a_broken_invariant_that_a_rule_leans_on_does_not_hide_its_path() -> Non
     proof = StepProof(subjects()["mark_noncoherent"], Options(cache=False, rlimit=100_000))
     broken = Goal("an invariant", A)
     leaning = Goal("table_link_gains_no_write_permission_in_place", B, (terms.FALSE,))
-    found = proof._outcomes(0, [broken, leaning], [])  # noqa: SLF001 - the goals are made here
+    found = proof.outcomes(0, [broken, leaning], [])
     assert found is not None
     assert [o.kind for o in found] == [Kind.UNDECIDED, Kind.PROVED]
-    assert proof._outcomes(0, [broken, Goal("another", B, (terms.FALSE,))], []) is None  # noqa: SLF001
+    assert proof.outcomes(0, [broken, Goal("another", B, (terms.FALSE,))], []) is None

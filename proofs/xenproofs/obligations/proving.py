@@ -160,7 +160,7 @@ class StepProof:
             self.report.unreachable += 1
             return
         trivial = self.report.trivial
-        outcomes = self._outcomes(number, self._goals(path, machine), assumed)
+        outcomes = self.outcomes(number, self._goals(path, machine), assumed)
         if outcomes is None:
             self.report.trivial = trivial
             self.report.unreachable += 1
@@ -183,7 +183,7 @@ class StepProof:
             goals.append(Goal(m.name, m.formula(self.start.state, machine), given))
         return goals
 
-    def _outcomes(self, number: int, goals: list[Goal], assumed: list[Term]) -> list[Outcome] | None:
+    def outcomes(self, number: int, goals: list[Goal], assumed: list[Term]) -> list[Outcome] | None:
         """Decide what must hold after a path; nothing if no state takes it."""
         found: list[Outcome] = []
         for goal in goals:
