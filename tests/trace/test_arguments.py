@@ -148,11 +148,20 @@ def test_a_context_of_a_wrong_size_is_refused(tmp_path: Path, rest: str) -> None
 # --- What is not known -----------------------------------------------------------------------------------
 
 
-def test_an_unknown_hypercall_keeps_its_arguments(tmp_path: Path) -> None:
+@pytest.mark.parametrize("op", ["argo_op", "set_timer_op", "arch_0", "hypercall_63"])
+def test_a_hypercall_without_a_decoder_keeps_its_arguments(tmp_path: Path, op: str) -> None:
     args: samples.Json = {"cmd": "new", "list": [1, {"x": None}], "text": "y"}
-    assert decoded(tmp_path, "brand_new", args) == Unknown(
-        {"cmd": "new", "list": [1, {"x": None}], "text": "y"}
-    )
+    assert decoded(tmp_path, op, args) == Unknown({"cmd": "new", "list": [1, {"x": None}], "text": "y"})
+
+
+def test_what_is_no_hypercall_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadInput) as caught:
+        decoded(tmp_path, "brand_new", {})
+    assert caught.value.field == "op"
+    inner: samples.Json = {"nr": 1, "calls": [{"op": "brand_new", "args": {}, "ret": 0}]}
+    with pytest.raises(BadInput) as caught:
+        decoded(tmp_path, "multicall", inner)
+    assert caught.value.field == "args.calls[0].op"
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,14 @@
 """From the name of a hypercall to the type of its arguments.
 
 Rules of the file:
-- a name that is not in the table is decoded as `Unknown` and counted by the judge as not modelled; it is no
-  error;
+- a name that the public ABI does not have is bad input;
+- one that it has and the table of decoders has not is decoded as `Unknown` and counted by the judge as not
+  modelled; it is no error;
 - so is a command (`cmd`) of a known hypercall that no recording at hand holds;
 - arguments of a known hypercall and command that do not fit their type are bad input.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Final, TypeAlias
 
@@ -94,9 +96,9 @@ def _multicall(raw: Raw) -> Multicall:
     calls: list[Call] = []
     for index, call in enumerate(wire.calls):
         try:
-            calls.append(Call(call.op, decode_args(call.op, call.args), call.ret))
+            calls.append(Call(call.op, decode_call(call.op, call.args), call.ret))
         except Misfit as error:
-            raise error.inside(f"calls[{index}].args") from error
+            raise error.inside(f"calls[{index}]") from error
     return Multicall(wire.nr, tuple(calls))
 
 
@@ -128,6 +130,32 @@ DECODERS: Final[Mapping[str, Callable[[Raw], Args]]] = {
     "xen_version": _other,
     "xenpmu_op": _other,
 }
+
+OTHERS: Final = frozenset(
+    [
+        "acm_op",
+        "argo_op",
+        "dm_op",
+        "domctl",
+        "event_channel_op_compat",
+        "get_debugreg",
+        "hvm_op",
+        "hypfs_op",
+        "kexec_op",
+        "nmi_op",
+        "physdev_op_compat",
+        "sched_op_compat",
+        "set_callbacks",
+        "set_timer_op",
+        "sysctl",
+        "tmem_op",
+        "xenoprof_op",
+        "xsm_op",
+    ]
+)
+"""Hypercalls without a decoder here (`__HYPERVISOR_*` of xen/include/public/xen.h, retired ones included)."""
+NUMBERED: Final = re.compile(r"[a-z_]*\d+")
+"""How a recorder names a call that has a number and no name, as `arch_0` or `hypercall_63`."""
 
 MEASURED: Final[Mapping[str, frozenset[str]]] = {
     "memory_op": frozenset({"exchange", "machphys_mapping", "machine_memory_map", "maximum_reservation"}),
@@ -161,6 +189,20 @@ MEASURED: Final[Mapping[str, frozenset[str]]] = {
     "sched_op": frozenset({"block", "yield"}),
 }
 """Commands whose fields were seen in a recording: there a misfit is the input's fault, not our ignorance."""
+
+
+def decode_call(op: str, raw: Raw) -> Args:
+    """Decode the arguments of a call, of a line or inside a multicall.
+
+    Raises:
+        Misfit: there is no such hypercall (`op`), or they do not fit (`args`).
+    """
+    if op not in DECODERS and op not in OTHERS and not NUMBERED.fullmatch(op):
+        raise Misfit("op", f"{op!r} is no hypercall")
+    try:
+        return decode_args(op, raw)
+    except Misfit as error:
+        raise error.inside("args") from error
 
 
 def decode_args(op: str, raw: Raw) -> Args:

@@ -25,7 +25,7 @@ from msgspec.msgpack import Encoder
 from xenproofs.judge.trace.events import AsideEvent, Event, Mark
 from xenproofs.judge.trace.memory import MmuextOp, MmuUpdate
 from xenproofs.judge.trace.misfits import DECODE_ERRORS, misfit
-from xenproofs.judge.trace.operations import Args, Multicall, decode_args
+from xenproofs.judge.trace.operations import Args, Multicall, decode_call
 from xenproofs.judge.trace.source import numbered_lines
 from xenproofs.judge.trace.words import S64, U64, DomIdU16, MfnU64, Misfit, Wire, as_json
 from xenspec.errors import BadInput
@@ -217,17 +217,13 @@ def _aside(number: int, text: bytes, order: _Order) -> AsideEvent:
 
 def _hypercall(number: int, text: bytes, order: _Order) -> Hypercall:
     wire = _HYPERCALL.decode(text)
-    try:
-        args = decode_args(wire.op, wire.args)
-    except Misfit as error:
-        raise error.inside("args") from error
     call = Hypercall(
         number,
         wire.n,
         wire.vcpu,
         wire.dom,
         wire.op,
-        args,
+        decode_call(wire.op, wire.args),
         wire.ret,
         wire.us,
         wire.cr3,
