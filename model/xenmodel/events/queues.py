@@ -169,17 +169,18 @@ def word_follows_the_one_before(s: State, p: PortId) -> bool:
 def word_is_not_behind_the_tail(s: State, p: PortId) -> bool:
     """The tail of a queue is on it, and the only one of its last place."""
     word, port = s.event_words[p], s.ports[p]
-    k = QueueId(((p[0], port.last_vcpu), port.last_priority))
-    tail = s.queues[k].tail
-    last = s.event_words[p[0], tail]
-    return implies(
-        is_on_some(s, p),
-        lambda: (
+
+    def ends_there() -> bool:
+        k = QueueId(((p[0], port.last_vcpu), port.last_priority))
+        tail = s.queues[k].tail
+        last = s.event_words[p[0], tail]
+        return (
             has_words(s, k)
             & (word.order <= last.order)
             & implies((word.order == last.order) | (word.link == 0), lambda: tail == p[1])
-        ),
-    )
+        )
+
+    return implies(is_on_some(s, p), ends_there)
 
 
 def first_of(s: State, k: QueueId) -> int:
@@ -192,14 +193,14 @@ def first_of(s: State, k: QueueId) -> int:
 def word_is_not_ahead_of_the_first(s: State, p: PortId) -> bool:
     """The first word of a queue is the only one of its place, and the only one with none before it."""
     word, port = s.event_words[p], s.ports[p]
-    first = first_of(s, QueueId(((p[0], port.last_vcpu), port.last_priority)))
-    order = s.event_words[p[0], first].order
-    return implies(
-        is_on_some(s, p),
-        lambda: (
-            (word.order >= order) & implies((word.order == order) | (word.before == 0), lambda: first == p[1])
-        ),
-    )
+
+    def begins_there() -> bool:
+        first = first_of(s, QueueId(((p[0], port.last_vcpu), port.last_priority)))
+        order = s.event_words[p[0], first].order
+        alone = implies((word.order == order) | (word.before == 0), lambda: first == p[1])
+        return (word.order >= order) & alone
+
+    return implies(is_on_some(s, p), begins_there)
 
 
 # --- Queues -----------------------------------------------------------------------------------------------
