@@ -93,7 +93,7 @@ class _Negate(ast.NodeTransformer):
         return self.generic_visit(node)
 
 
-def negated(module: ModuleType, clause: Clause | None) -> dict[str, Callable[..., object]]:
+def negated(module: ModuleType, clause: Clause | None) -> dict[str, Callable[..., bool]]:
     """Return the formulas of a module, with one clause negated wherever it is reached (none if None)."""
     body: list[ast.stmt] = []
     for original in formulas(ast.parse(inspect.getsource(module))):
@@ -103,6 +103,6 @@ def negated(module: ModuleType, clause: Clause | None) -> dict[str, Callable[...
             _Negate(_all_atoms(function)[clause.number]).visit(function)
         body.append(function)
     tree = ast.fix_missing_locations(ast.Module(body, []))
-    space: dict[str, Callable[..., object]] = {**vars(module), "Not": Not}
+    space: dict[str, Callable[..., bool]] = {**vars(module), "Not": Not}
     exec(compile(tree, module.__name__, "exec"), space)  # noqa: S102 - the module's own text, one clause apart
     return space

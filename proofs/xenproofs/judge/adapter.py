@@ -13,6 +13,7 @@ from xenspec.table import PlainTable, PlainWords, Table, Words
 from xenspec.transition import Transition, Transitions
 
 if TYPE_CHECKING:
+    from xenproofs.judge.compiling import Bound
     from xenproofs.judge.recording import Change, Journal
     from xenproofs.judge.tracking import StateView, Tracked, TrackedWords
 
@@ -87,6 +88,16 @@ def fetch(view: "StateView", table: str) -> Callable[[Hashable], object]:
     source = cast("Tracked[Hashable, object] | TrackedWords", getattr(view, table))
     read: object = source.store.get if isinstance(source.store, PlainTable) else source.store.__getitem__
     return cast("Callable[[Hashable], object]", read)
+
+
+def fresh(view: "StateView", table: str) -> Callable[[Hashable], object]:
+    """Return a function from a key to the row that a table would get there; no row is made in the table."""
+    return cast("Tracked[Hashable, object]", getattr(view, table)).store.fresh
+
+
+def compiled_function(value: object) -> "Bound":
+    """Return what was made from the texts of a bundle of invariants as the function that it is."""
+    return cast("Bound", value)
 
 
 def any_holds(of: Callable[[K, R], T]) -> Callable[[Hashable, object], T]:

@@ -4,7 +4,7 @@ An *instance* is a bundle at one key. When a row that it read changes, in a fiel
 of its invariants run that the change can concern: they name a changed field; and if one was vacuous when it
 last ran, its premise names one (what only its consequent would have read, it did not read). Which rows an
 instance read is remembered by row (`Dependency`), so that finding the instances of a changed row does not
-depend on how many there are.
+depend on how many there are. A bundle runs as one function, see xenproofs.judge.compiling.
 """
 
 from collections.abc import Hashable, Iterable
@@ -13,10 +13,10 @@ from typing import Final
 
 from xenmodel.grants.holding import KINDS as GRANT_KINDS
 from xenmodel.memory.holding import KINDS as MEMORY_KINDS
-from xenproofs.judge.adapter import AnyInvariant, Evaluate, evaluator, fetch, rows_read
+from xenproofs.judge.adapter import AnyInvariant, Evaluate, evaluator, rows_read
+from xenproofs.judge.compiling import Cells, Program, Reads, compiled
 from xenproofs.judge.recording import ALL_FIELDS, Change, Layouts, Values
 from xenproofs.judge.tracking import StateView, names_in, premise_names
-from xenspec.logic import VACUOUS
 
 KINDS: Final = {**MEMORY_KINDS, **GRANT_KINDS}
 """The kind of holder (the first part of its name) that each key type ranges over."""
@@ -96,9 +96,7 @@ class Dependency:
 class Text:
     """One invariant as its bundle runs it."""
 
-    index: int
     bit: int
-    function: Evaluate
     names: int
     """The fields that it names."""
     premise: int
@@ -111,14 +109,9 @@ class Text:
 class Plan:
     """The invariants that some changed fields can concern, given which ones are vacuous."""
 
-    texts: tuple[Text, ...]
     bits: int
     anew: bool
     """All others were vacuous by their own rows alone: what the instance reads now is all that it reads."""
-    known: list[Text] = field(default_factory=list[Text])
-    """Those that have a witness."""
-    unseen: list[Text] = field(default_factory=list[Text])
-    """Those that have none yet."""
     evaluated: int = 0
 
 
@@ -127,8 +120,6 @@ class Tally:
     """What became of one invariant."""
 
     invariant: AnyInvariant
-    vacuous: int = 0
-    """Evaluations in which its premise did not hold, until the first one in which it did."""
     witness: Hashable | None = None
     """A key at which its premise held, and so did it."""
     witnessed: bool = False
@@ -138,17 +129,17 @@ class Bundle:
     """The invariants of one key type, and the state of their instances."""
 
     __slots__ = (
+        "_evaluate",
         "_mask",
-        "_others",
-        "_own",
         "_plans",
-        "_seeds",
         "_texts",
+        "_tracking",
+        "_unseen",
         "_vacuous",
-        "_view",
         "dependencies",
         "dirty",
         "key_type",
+        "program",
         "tallies",
     )
 
@@ -156,11 +147,12 @@ class Bundle:
         self, key_type: str, invariants: list[AnyInvariant], layouts: Layouts, view: StateView
     ) -> None:
         self.key_type = key_type
-        self._view = view
         self.tallies = [Tally(invariant) for invariant in invariants]
-        own = OWN_TABLES[key_type] if key_type not in KINDS else ()
-        local = own or ("held",)
-        self._texts = [_text(i, invariant, layouts, local) for i, invariant in enumerate(invariants)]
+        own = frozenset(OWN_TABLES[key_type]) if key_type not in KINDS else frozenset[str]()
+        functions = tuple(map(evaluator, invariants))
+        self.program = compiled(functions, own)
+        self._evaluate = self.program.bind(view)
+        self._texts = _texts(functions, self.program, layouts, own or frozenset({"held"}))
         fields = _union(text.names for text in self._texts)
         self.dependencies = {
             table: Dependency(fields & mask, rows_read(view, table), table in own)
@@ -170,15 +162,11 @@ class Bundle:
         if key_type in BOUNDS:
             self._bind(layouts, *BOUNDS[key_type])
         self._mask = fields
+        self._unseen = _union(text.bit for text in self._texts)
         self._plans: dict[tuple[int, int], Plan] = {}
         self._vacuous: dict[Hashable, int] = {}
-        self._seeds = [
-            (self.dependencies[table].tracked, fetch(view, table))
-            for table in own
-            if table in self.dependencies and table != "words"
-        ]
-        self._own = [d for d in self.dependencies.values() if d.own]
-        self._others = [d for d in self.dependencies.values() if not d.own]
+        elsewhere = self.dependencies if self.program.interpreted else self.program.elsewhere
+        self._tracking = [d for table, d in self.dependencies.items() if table in elsewhere]
         self.dirty: dict[Hashable, int] = {}
         """Instances to be evaluated, with the fields that changed."""
 
@@ -225,99 +213,94 @@ class Bundle:
     def run(self) -> list[tuple[AnyInvariant, Hashable]]:
         """Evaluate every marked instance; return the invariants that do not hold, with their keys."""
         failed: list[tuple[AnyInvariant, Hashable]] = []
+        broken: list[int] = []
         todo, self.dirty = self.dirty, {}
-        view, plans, vacuous, all_fields = self._view, self._plans, self._vacuous, self._mask
+        plans, vacuous, all_fields, evaluate = self._plans, self._vacuous, self._mask, self._evaluate
         for key, changed in todo.items():
             before = vacuous.get(key, 0)
             plan = plans.get((changed & all_fields, before)) or self._plan(changed & all_fields, before)
+            bits = plan.bits
+            if not bits:
+                continue
             plan.evaluated += 1
-            for seeds, get in self._seeds:
-                if (row := get(key)) is not None:
-                    seeds[key] = row
-            now = before & ~plan.bits
-            for text in plan.known:
-                truth = text.function(view, key)
-                if truth is VACUOUS:
-                    now |= text.bit
-                elif truth is not True:
-                    failed.append((self.tallies[text.index].invariant, key))
-            if plan.unseen:
-                now |= self._seek(plan, key, failed)
+            now = before & ~bits | evaluate(key, bits, broken)
+            if broken:
+                failed += [(self.tallies[place].invariant, key) for place in dict.fromkeys(broken)]
+            if bits & ~now & self._unseen:
+                self._witness(bits & ~now & self._unseen, key, broken)
+            broken.clear()
             if now != before:
                 vacuous[key] = now
-            self._settle(key, anew=plan.anew)
+            if self._tracking:
+                self._settle(key, anew=plan.anew)
         return failed
 
-    def _seek(self, plan: Plan, key: Hashable, failed: list[tuple[AnyInvariant, Hashable]]) -> int:
-        """Evaluate the invariants of one instance that have no witness yet; return those that are vacuous."""
-        vacuous, found = 0, False
-        for text in plan.unseen:
-            tally = self.tallies[text.index]
-            truth = text.function(self._view, key)
-            if truth is VACUOUS:
-                vacuous |= text.bit
-                tally.vacuous += 1
-            elif truth is not True:
-                failed.append((tally.invariant, key))
-            else:
-                found = True
-                if not tally.witnessed:
-                    tally.witnessed, tally.witness = True, key
-        if found:
-            self._sort(plan)
-        return vacuous
-
-    def _sort(self, plan: Plan) -> None:
-        """Tell the invariants of a plan that have a witness from those that have none."""
-        plan.known = [text for text in plan.texts if self.tallies[text.index].witnessed]
-        plan.unseen = [text for text in plan.texts if not self.tallies[text.index].witnessed]
+    def _witness(self, bits: int, key: Hashable, broken: list[int]) -> None:
+        """Note that at a key the premises of some invariants held that were not seen to do so before."""
+        for place, tally in enumerate(self.tallies):
+            if bits & 1 << place and place not in broken:
+                tally.witnessed, tally.witness = True, key
+                self._unseen &= ~(1 << place)
 
     def _settle(self, key: Hashable, *, anew: bool) -> None:
         """Note which rows the instance read."""
-        for dependency in self._own:
-            tracked = dependency.tracked
-            if len(tracked) == 1 and key in tracked:
-                tracked.clear()
-            elif tracked or (anew and dependency.read and key in dependency.read):
-                dependency.settle(key, anew=anew)
-        for dependency in self._others:
-            if dependency.tracked or (anew and dependency.read and key in dependency.read):
+        for dependency in self._tracking:
+            if dependency.tracked or (anew and key in dependency.read):
                 dependency.settle(key, anew=anew)
 
     def _plan(self, fields: int, vacuous: int) -> Plan:
         """Return the plan for a set of changed fields, given which invariants are vacuous."""
-        texts = tuple(t for t in self._texts if fields & (t.premise if vacuous & t.bit else t.names))
+        texts = [t for t in self._texts if fields & (t.premise if vacuous & t.bit else t.names)]
         left = [t for t in self._texts if t not in texts]
         anew = all(vacuous & t.bit and t.local for t in left)
-        plan = self._plans[fields, vacuous] = Plan(texts, _union(t.bit for t in texts), anew)
-        self._sort(plan)
+        plan = self._plans[fields, vacuous] = Plan(_union(t.bit for t in texts), anew)
         return plan
 
     def evaluated(self) -> dict[str, int]:
         """Return how often each invariant was evaluated."""
-        counts = dict.fromkeys((tally.invariant.name for tally in self.tallies), 0)
-        for plan in self._plans.values():
-            for text in plan.texts:
-                counts[self.tallies[text.index].invariant.name] += plan.evaluated
-        return counts
+        return {
+            tally.invariant.name: sum(
+                plan.evaluated for plan in self._plans.values() if plan.bits & 1 << place
+            )
+            for place, tally in enumerate(self.tallies)
+        }
 
     def instances_evaluated(self) -> int:
         """Return how many times an instance was evaluated, with whatever part of the bundle."""
         return sum(plan.evaluated for plan in self._plans.values())
 
 
-def _text(index: int, invariant: AnyInvariant, layouts: Layouts, own: tuple[str, ...]) -> Text:
-    """Return an invariant with what it names."""
-    function = evaluator(invariant)
-    names, premise = names_in(function), premise_names(function)
+def _texts(
+    functions: tuple[Evaluate, ...], program: Program, layouts: Layouts, own: frozenset[str]
+) -> list[Text]:
+    """Return a bundle's invariants with what they name; of the tables `own`, rows at the key are local."""
+    return [
+        _interpreted(place, function, layouts)
+        if (reads := program.reads[place]) is None
+        else _compiled(place, reads, layouts, own)
+        for place, function in enumerate(functions)
+    ]
+
+
+def _compiled(place: int, reads: Reads, layouts: Layouts, own: frozenset[str]) -> Text:
+    tables = {table for table, _ in reads.premise}
     return Text(
-        index=index,
-        bit=1 << index,
-        function=function,
-        names=_fields(layouts, names),
-        premise=_fields(layouts, premise),
-        local=all(table in own for table in layouts.by_table if table in premise),
+        bit=1 << place,
+        names=_of_cells(layouts, reads.names),
+        premise=_of_cells(layouts, reads.premise),
+        local=tables <= own and reads.premise_elsewhere <= {"held"},
     )
+
+
+def _of_cells(layouts: Layouts, cells: Cells) -> int:
+    """Return the bits of fields of tables that are recorded."""
+    known = layouts.by_table
+    return _union(known[table].mask(frozenset({name})) for table, name in cells if table in known)
+
+
+def _interpreted(place: int, function: Evaluate, layouts: Layouts) -> Text:
+    names, premise = _fields(layouts, names_in(function)), _fields(layouts, premise_names(function))
+    return Text(bit=1 << place, names=names, premise=premise, local=False)
 
 
 def _fields(layouts: Layouts, names: frozenset[str]) -> int:

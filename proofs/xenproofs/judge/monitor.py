@@ -184,7 +184,7 @@ class Monitor:
     def check_all(self) -> list[Violation]:
         """Evaluate every instance, whatever changed."""
         for bundle in self.bundles.values():
-            for key in self._keys(bundle.key_type):
+            for key in self.keys(bundle.key_type):
                 bundle.mark(key)
         return self._run()
 
@@ -232,7 +232,7 @@ class Monitor:
         detail = explain(invariant, self.view, key)
         return Violation(invariant.name, key, invariant.sentence, invariant.properties, detail)
 
-    def _keys(self, key_type: str) -> Iterator[Hashable]:
+    def keys(self, key_type: str) -> Iterator[Hashable]:
         """Return every key of a type that has a row."""
         if key_type in KINDS:
             for frame, holder in store_of(self.ghosts.held):
