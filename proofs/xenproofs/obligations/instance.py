@@ -107,6 +107,7 @@ def _definitions(frames: tuple[Term, ...]) -> dict[str, str]:
         "present": ("Bool", meaning(pte.present, w)),
         "writable": ("Bool", meaning(pte.writable, w)),
         "large": ("Bool", meaning(pte.large, w)),
+        "user": ("Bool", meaning(pte.user, w)),
         "target": ("Frame", _target(w, frames)),
         "accepted": ("Bool", meaning(descriptor.accepted, w)),
         "harmless": ("Bool", meaning(harmless, w)),

@@ -32,7 +32,7 @@ class Outcome:
 
 @dataclass(slots=True)
 class StepReport:
-    """One step: its paths and obligations."""
+    """One step: its paths and obligations; or theorems, which follow from the invariants alone."""
 
     step: str
     subsystem: str
@@ -47,6 +47,8 @@ class StepReport:
     outcomes: list[Outcome] = field(default_factory=list[Outcome])
     questions: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Names and texts of the obligations, if they were asked for."""
+    theorems: bool = False
+    """These are no step's obligations."""
 
     @property
     def proved(self) -> int:

@@ -14,6 +14,8 @@ from xenproofs.obligations.outcomes import Kind, StepReport
 from xenproofs.obligations.proving import Options, StepProof
 from xenproofs.obligations.statements import statements
 from xenproofs.obligations.subjects import subjects
+from xenproofs.obligations.walks import NAME as WALKS
+from xenproofs.obligations.walks import prove_walks
 from xenproofs.symbolic.axioms import COUNTING, word_axioms
 from xenproofs.symbolic.scope import Unbounded
 
@@ -44,6 +46,8 @@ class ProofRun:
 
 def prove_one(name: str, options: Options) -> StepReport:
     """Prove one step, and look for states that break what is not proved: what a worker runs."""
+    if name == WALKS:
+        return prove_walks(options)
     report = StepProof(subjects()[name], options).prove()
     find_states(subjects()[name], report)
     return report
@@ -63,9 +67,10 @@ def local_executor(jobs: int) -> Executor:
 
 
 def chosen(subsystem: str | None, step: str | None) -> list[str]:
-    """Return the names of the steps that were asked for."""
-    found = [s for s in subjects().values() if subsystem in (None, s.subsystem)]
-    return [s.name for s in found if step in (None, s.name)]
+    """Return the names of the steps that were asked for, and of the theorems."""
+    found = [s.name for s in subjects().values() if subsystem in (None, s.subsystem)]
+    found += [WALKS] if subsystem in (None, "memory") else []
+    return [name for name in found if step in (None, name)]
 
 
 def axiom_count() -> int:

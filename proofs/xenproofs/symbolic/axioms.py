@@ -23,10 +23,12 @@ from xenproofs.symbolic.words import (
     STORED,
     TARGET,
     USED,
+    USER,
     WRITABLE,
     WRITTEN,
     XEN_WORD,
 )
+from xenspec.table import XEN_FIRST_SLOT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,6 +168,9 @@ def word_axioms(scope: Scope, disabled: frozenset[str] = frozenset()) -> list[tu
         name = f"Xen's words in use, {'with' if shown is terms.TRUE else 'without'} a store"
         used = scope.forall((K_FRAME, K_SLOT, K_WORD), partial(_still_xens, shown), "xens")
         facts.append((Axiom(name, "Xen's own words have their accessed and dirty bits set."), used))
+    window = scope.forall((K_FRAME, K_SLOT, K_WORD), _a_window_is_read_only, "window")
+    name = "Xen's words for user mode"
+    facts.append((Axiom(name, "Of Xen's slots only the M2P's lets user mode through, read-only."), window))
     return [(axiom, fact) for axiom, fact in facts if axiom.name not in disabled]
 
 
@@ -200,6 +205,14 @@ def _still_xens(dirty: Term, keys: Keys) -> Term:
     f, slot, w = keys
     used = terms.apply(MARKED, w, dirty)
     return terms.implication(terms.apply(WRITTEN, f, slot, w), terms.apply(WRITTEN, f, slot, used))
+
+
+def _a_window_is_read_only(keys: Keys) -> Term:
+    f, slot, w = keys
+    first = terms.equal(slot, terms.integer(XEN_FIRST_SLOT))
+    read_only = terms.negation(terms.apply(WRITABLE, w))
+    shown = terms.conjunction([terms.apply(WRITTEN, f, slot, w), terms.apply(USER, w)])
+    return terms.implication(shown, terms.conjunction([first, read_only]))
 
 
 _DESCRIPTOR_FACTS: Final = (

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PRESENT: Final = Symbol("present", (WORD,), BOOL)
 WRITABLE: Final = Symbol("writable", (WORD,), BOOL)
 LARGE: Final = Symbol("large", (WORD,), BOOL)
+USER: Final = Symbol("user", (WORD,), BOOL)
 TARGET: Final = Symbol("target", (WORD,), FRAME)
 MARKED: Final = Symbol("marked", (WORD, BOOL), WORD)
 ACCEPTED: Final = Symbol("accepted", (WORD,), BOOL)
@@ -72,6 +73,10 @@ class SymbolicPte(FourLevelShape):
     def large(self, word: object) -> Truth:
         """Return whether an entry above L1 names no table."""
         return Truth(terms.apply(LARGE, lift(word, WORD)), self.run)
+
+    def user(self, word: object) -> Truth:
+        """Return whether the entry lets user mode through."""
+        return Truth(terms.apply(USER, lift(word, WORD)), self.run)
 
     def target(self, word: object) -> Key:
         """Return the frame that the entry names."""

@@ -44,7 +44,8 @@ def as_json(run: ProofRun) -> dict[str, object]:
         "infeasible_paths": sum(r.infeasible + r.unreachable for r in run.reports),
         "trivial": sum(r.trivial for r in run.reports),
         "paths": sum(r.paths for r in run.reports),
-        "steps": len(run.reports),
+        "steps": sum(not r.theorems for r in run.reports),
+        "theorems": sum(len(r.outcomes) for r in run.reports if r.theorems),
         "invariants": invariant_count(),
         "axioms": axiom_count(),
         "solvers": _by_solver(run),
@@ -88,7 +89,8 @@ def _summary(run: ProofRun) -> list[str]:
         ),
         (
             f"{data['paths']} paths; {data['infeasible_paths']} infeasible; {data['trivial']} trivial "
-            f"(the invariant reads nothing that the path wrote); {data['axioms']} axioms"
+            f"(the invariant reads nothing that the path wrote); {data['axioms']} axioms; "
+            f"{data['theorems']} of the obligations are theorems about walks"
         ),
         f"{solvers}; {data['cached']} known from earlier runs; {data['seconds']} s",
         f"not proved here: {len(awaiting())} steps of the model, listed by --json as awaiting",
