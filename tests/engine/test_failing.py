@@ -34,7 +34,7 @@ def test_what_a_planted_bug_breaks_is_not_inductive() -> None:
 
 
 def test_a_story_turns_it_into_a_violation() -> None:
-    fault = fault_named("write_permission_on_the_fast_path")
+    fault = fault_named("write_permission_is_added_on_the_fast_path")
     assert fault is not None
     rows = [Outcome("amend", 0, name, Kind.NOT_INDUCTIVE, {}) for name in (*fault.breaks, "another")]
     report = StepReport("amend", "memory", outcomes=rows)

@@ -30,7 +30,7 @@ def test_it_visits_what_it_is_known_to_visit(scope: str, *, symmetry: bool) -> N
 
 
 @pytest.mark.parametrize(
-    ("fault", "calls"), [("write_permission_on_the_fast_path", 3), ("failure_keeps_its_count", 2)]
+    ("fault", "calls"), [("write_permission_is_added_on_the_fast_path", 3), ("failure_keeps_its_count", 2)]
 )
 def test_a_planted_fault_has_a_shortest_story(fault: str, calls: int) -> None:
     with planted(FAULTS[fault]):

@@ -12,7 +12,7 @@ from xenproofs.machines.planting import planted
 from xenproofs.machines.shrink import Shrinker
 
 SHORTEST = {
-    "write_permission_on_the_fast_path": Move("map", 2, a=1, c=1, d=1),
+    "write_permission_is_added_on_the_fast_path": Move("map", 2, a=1, c=1, d=1),
     "base_released_first": Move("base", 0, a=4),
 }
 """A fault, and a single move that shows it."""

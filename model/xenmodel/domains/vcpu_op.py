@@ -94,8 +94,12 @@ def register_info(x: Call, v: VcpuId, f: Mfn, offset: int) -> Steps[int]:
         kn = yield from take_frame(x, f)
     except Refused as refusal:
         return -refusal.errno
-    keep_vcpu_info(x.m, kn, v)
-    yield keep_vcpu_info
+    try:
+        keep_vcpu_info(x.m, kn, v)
+        yield keep_vcpu_info
+    except Refused as refusal:
+        yield from drop_leaf(x, kn)
+        return -refusal.errno
     return 0
 
 

@@ -76,15 +76,24 @@ def _without_step(tree: ast.Module) -> None:
             node.decorator_list = [d for d in node.decorator_list if not ast.unparse(d).startswith("step(")]
 
 
+def apply(edit: Edit, tree: ast.Module, module: str) -> None:
+    """Edit a syntax tree in place.
+
+    Raises:
+        NoSuchStatementError: the statement is not there, or more than once.
+    """
+    editor = _Editor(edit)
+    editor.visit(tree)
+    if editor.done != 1:
+        raise NoSuchStatementError(f"{module}.{edit.function}: {edit.old!r} is there {editor.done} times")
+
+
 def rewritten(module: str, edits: tuple[Edit, ...]) -> Namespace:
     """Return the namespace of a module of the model with some edits."""
     source = inspect.getsource(importlib.import_module(module))
     tree = ast.parse(source)
     for edit in edits:
-        editor = _Editor(edit)
-        editor.visit(tree)
-        if editor.done != 1:
-            raise NoSuchStatementError(f"{module}.{edit.function}: {edit.old!r} is there {editor.done} times")
+        apply(edit, tree, module)
     _without_step(tree)
     namespace: Namespace = {"__name__": module}
     code = compile(ast.fix_missing_locations(tree), f"<{module}, edited>", "exec")

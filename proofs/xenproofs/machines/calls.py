@@ -7,6 +7,7 @@ be compared with what real Xen was seen to answer (`xenproofs.machines.outcomes`
 from collections.abc import Callable
 
 from xenmodel.dispatch import dispatch
+from xenmodel.domains.vcpu_op import register_info
 from xenmodel.hardware.access import Fault, load, store
 from xenmodel.hardware.segments import load_selector
 from xenmodel.hypercall import Call, Result, Steps
@@ -28,8 +29,8 @@ from xenproofs.machines.moves import (
     named,
     word_of,
 )
-from xenproofs.machines.setup import FREE, FREE_START
-from xenspec.vocabulary import DOMID_SELF, Errno, Mfn, PageType, Va
+from xenproofs.machines.setup import DOMAINS, FREE, FREE_START, estate
+from xenspec.vocabulary import DOMID_INVALID, DOMID_SELF, Errno, Mfn, PageType, Va, VcpuId
 
 COMMANDS = (0, 0, 0, 0, 2, 3, 1, 0)
 """The command of an update by its choice; the last one names the owner of the tables too (PFD)."""
@@ -44,6 +45,16 @@ CACHES = (Command.FLUSH_CACHE, Command.FLUSH_CACHE_GLOBAL, Command.MARK_SUPER, C
 SELECTORS = (0x3, 0xB, 0x7, 0xF, 0x17, 0x7F, 0xE02B, 0x2007)
 TWO_PAGES, TOO_MANY = 513, 9000
 """Entries of a GDT of two pages, and of one that is too long."""
+POOL = tuple(
+    Mfn(f)
+    for f in (
+        *(f for domain in DOMAINS for f in estate(domain).spare),
+        *range(FREE_START, FREE_START + FREE),
+    )
+)
+"""Frames that the allocator has, once nobody owns them."""
+INFO_BEYOND = 4090
+"""An offset from which a vCPU's information does not fit into its page."""
 
 
 def names_other(move: Move) -> bool:
@@ -63,6 +74,7 @@ def call_name(move: Move) -> str:
         return f"memory_op:{RESERVES[move.b % 4]}"
     return {
         **grants.NAMES,
+        "info": "vcpu_op:register_vcpu_info",
         "map": UPDATE_VA[names_other(move)],
         "descriptors": ("set_gdt", "update_descriptor", "mmuext_op:set_ldt")[move.d % 3],
         "batch": ("mmu_update:batch", "mmuext_op:batch")[move.b % 2],
@@ -75,13 +87,11 @@ def outcome(rc: int) -> str:
 
 
 def free_frame(x: Call) -> Callable[[int], Mfn | None]:
-    """Return an allocator: the first frame that nobody owns, single frames only."""
+    """Return an allocator: the first frame that nobody owns, one that was given up before; single ones."""
 
     def choose(order: int) -> Mfn | None:
-        pool = range(FREE_START, FREE_START + FREE)
-        own = (f for f in pool if x.m.frames[f].ref_count == 0 and x.m.frames[f].owner != x.domain)
-        found = next(own, None) if order == 0 else None
-        return None if found is None else Mfn(found)
+        own = (f for f in POOL if x.m.frames[f].ref_count == 0 and x.m.frames[f].owner == DOMID_INVALID)
+        return next(own, None) if order == 0 else None
 
     return choose
 
@@ -92,6 +102,8 @@ def steps_of(x: Call, move: Move) -> Steps[str]:
         return _access(x, move)
     if move.kind == "reserve":
         return _reserve(x, move)
+    if move.kind == "info":
+        return _register(x, move)
     if move.kind in grants.NAMES:
         return grants.steps_of(x, move)
     if move.kind in EVENT_MOVES:
@@ -109,6 +121,13 @@ def _access(x: Call, move: Move) -> Steps[str]:
         return "loaded" if fault is None else f"#{fault.vector}"
     fault = yield from store(x, va, word_of(x.domain, move.c, move.d))
     return "stored" if fault is None else _fault(fault)
+
+
+def _register(x: Call, move: Move) -> Steps[str]:
+    """Let a page of the guest's become what Xen writes a vCPU's information to; there is no third vCPU."""
+    number, offset = move.b % 3, (0, INFO_BEYOND)[extra(move.d) == 0]
+    rc = yield from register_info(x, VcpuId((x.domain, number)), frame_of(x.domain, move.a), offset)
+    return outcome(rc)
 
 
 def _fault(fault: Fault) -> str:
@@ -182,7 +201,7 @@ def _descriptors(x: Call, move: Move) -> SetGdt | UpdateDescriptor | MmuextOp:
         entries = (8, 8, TWO_PAGES, 0, TOO_MANY)[extra(move.d) % 5]
         return SetGdt((frame, frame_of(x.domain, move.c)), entries)
     if move.d % 3 == 1:
-        return UpdateDescriptor(frame * 4096 + move.b * 8, DESCRIPTORS[move.c % 5])
+        return UpdateDescriptor(frame * 4096 + move.b * 8, DESCRIPTORS[move.c % len(DESCRIPTORS)])
     crooked = 8 if extra(move.d) == 0 else 0
     return MmuextOp((ExtOp(Command.SET_LDT, address(move.a) + crooked, move.b),), DOMID_SELF)
 

@@ -6,14 +6,18 @@ An episode ends with its moves, or with the first thing that goes wrong; only th
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from random import Random
 
 from xenproofs.machines.breach import Breach, until_breach
 from xenproofs.machines.faults import fault_named
-from xenproofs.machines.moves import SUBSYSTEMS, Move, draw, echo, mood
+from xenproofs.machines.moves import SCHEMING, SUBSYSTEMS, Mood, Move, draw, echo, mood
 from xenproofs.machines.planting import planted
+from xenproofs.machines.schemes import scheme
 from xenproofs.machines.world import World
+
+SHARES = (0.0, 0.0, 0.1)
+"""How many moves of an episode begin a scheme: in most episodes, none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +49,20 @@ def moves_of(plan: Plan, number: int) -> list[Move]:
     """Return the moves of an episode."""
     rng = Random(f"{plan.seed}/{number}")  # noqa: S311 - repeatable, not secret
     of_all = mood(rng, SUBSYSTEMS[plan.subsystem])
+    if plan.subsystem in SCHEMING:
+        of_all = replace(of_all, scheming=rng.choice(SHARES))
     moves = [draw(rng, of_all)]
     while len(moves) < plan.moves:
-        repeats = rng.random() < of_all.echoed
-        moves.append(echo(rng, moves[-1]) if repeats else draw(rng, of_all))
-    return moves
+        moves += _next(rng, of_all, moves[-1])
+    return moves[: plan.moves]
+
+
+def _next(rng: Random, of_all: Mood, last: Move) -> list[Move]:
+    """Return what follows a move: the same by the other vCPU, a scheme, or any move."""
+    share = rng.random()
+    if share < of_all.echoed:
+        return [echo(rng, last)]
+    return scheme(rng, of_all) if share < of_all.echoed + of_all.scheming else [draw(rng, of_all)]
 
 
 def play(plan: Plan, number: int) -> Episode:

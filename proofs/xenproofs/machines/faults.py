@@ -4,19 +4,13 @@ Each is looked for by `xencheck fuzz --fault NAME`; tests/machines/test_faults.p
 profile all. `UNSEEN` has those that no check of the executable can see, with the reason.
 """
 
+from xenproofs.machines.breach import CRASH, ILLEGAL_HOLDER
+from xenproofs.machines.catalogued import CACHED, CATALOGUED, CLAIM, COUNTED, LEFT, REFERENCED, VALIDATION
 from xenproofs.machines.event_faults import EVENT_FAULTS, RESET_RACES_SEND
 from xenproofs.machines.grant_faults import GRANT_FAULTS
 from xenproofs.machines.planting import Edit, Fault
 
-CLAIM, LINKING, VALIDATION = "memory.claim", "memory.linking", "memory.validation"
-COUNTED = "type_count_is_the_number_of_typed_holders"
-REFERENCED = "ref_count_is_the_number_of_holders"
-LEFT = "nothing_in_flight_between_calls"
-CACHED = (
-    "cached_writable_targets_writable_or_is_to_be_flushed",
-    "cached_writable_out_of_use_is_stamped",
-    "cached_writable_translation_reaches_no_table",
-)
+LINKING = "memory.linking"
 
 LIST: tuple[Fault, ...] = (
     Fault(
@@ -30,53 +24,6 @@ LIST: tuple[Fault, ...] = (
             ),
         ),
         ("gdt_page_is_of_the_descriptor_type", LEFT),
-    ),
-    Fault(
-        "authority_unchecked",
-        "An L1 entry may name any live frame, whomever it belongs to.",
-        (
-            Edit(
-                "memory.targets:take_leaf",
-                "if real != named and not _may_name(x, table_owner, named, real):",
-                "if real >= DOMID_IO:",
-            ),
-            Edit(f"{LINKING}:_require_authority", "(m.frames[target].owner == table.owner)", "True"),
-        ),
-        ("mapping_is_authorised", "writable_mapping_is_authorised"),
-        advisories=(248,),
-    ),
-    Fault(
-        "counted_after_validation",
-        "The first type reference is counted when the frame is validated, not when its type is claimed.",
-        (
-            Edit(
-                f"{CLAIM}:_claim_first",
-                "frame.type_count = 1",
-                "frame.type_count = 1 if (frame.type == want) & frame.validated else 0",
-            ),
-            Edit(
-                f"{CLAIM}:finish_flush",
-                "frame.validated = True",
-                "frame.validated, frame.type_count = True, 1",
-            ),
-            Edit(
-                f"{VALIDATION}:finish_validation",
-                "frame.validated = True",
-                "frame.validated, frame.type_count = True, frame.type_count + 1",
-            ),
-        ),
-        (COUNTED, LEFT),
-        advisories=(299, 401),
-    ),
-    Fault(
-        "write_permission_on_the_fast_path",
-        "An entry that still maps the same frame is stored at once, also where it becomes writable.",
-        (
-            Edit(f"{LINKING}:amend", "e.writable == m.pte.writable(word)", "True"),
-            Edit("abi.pte:same_but_for_fast_path", "~FAST_PATH", "~(FAST_PATH | RW)"),
-        ),
-        ("linked_entry_agrees_with_its_word",),
-        advisories=(182,),
     ),
     Fault(
         "base_released_first",
@@ -102,31 +49,6 @@ LIST: tuple[Fault, ...] = (
         ("kernel_base_is_a_top_level_table", COUNTED, REFERENCED),
     ),
     Fault(
-        "flush_forgotten",
-        "A frame changes its type, and no processor is flushed.",
-        (Edit(f"{CLAIM}:flush_next_cpu", "flush(m, cpu)", "pass"),),
-        CACHED,
-        advisories=(241,),
-    ),
-    Fault(
-        "stamp_taken_early",
-        "The time of a frame's last use is noted when the use begins, not when it ends.",
-        (
-            Edit(
-                f"{CLAIM}:drop_type",
-                "frame.stamp = ite(frame.type_count == 0, m.world[0].clock, frame.stamp)",
-                "pass",
-            ),
-            Edit(
-                f"{CLAIM}:_claim_first",
-                "frame.type_count = 1",
-                "frame.type_count, frame.stamp = 1, m.world[0].clock",
-            ),
-        ),
-        CACHED,
-        advisories=(241,),
-    ),
-    Fault(
         "descriptor_unchecked",
         "A page of descriptors is accepted as it is.",
         (
@@ -148,7 +70,12 @@ LIST: tuple[Fault, ...] = (
                 "if (frame.ref_count == 0) | Not(frame.allocated):",
             ),
         ),
-        ("mapped_frame_has_an_owner", "mapping_is_authorised", "writable_entry_targets_writable_frame"),
+        (
+            "mapped_frame_has_an_owner",
+            "mapping_is_authorised",
+            "writable_entry_targets_writable_frame",
+            "ownerless_frame_is_unused",
+        ),
         advisories=(252,),
     ),
     Fault(
@@ -171,13 +98,6 @@ LIST: tuple[Fault, ...] = (
         every_step=True,
     ),
     Fault(
-        "partial_without_reference",
-        "A table whose promotion is interrupted does not keep a general reference.",
-        (Edit(f"{VALIDATION}:suspend", "frame.ref_count = frame.ref_count + 1", "pass"),),
-        (REFERENCED,),
-        advisories=(299,),
-    ),
-    Fault(
         "linear_unrestricted",
         "A table that links its own level may itself be linked from its own level.",
         (
@@ -186,20 +106,6 @@ LIST: tuple[Fault, ...] = (
         ),
         ("linear_counter_tells_own_entries_from_uses",),
         advisories=(240,),
-    ),
-    Fault(
-        "large_page_accepted",
-        "An entry above L1 may have the flag that makes it map 2 MiB at once.",
-        (
-            Edit("abi.pte:table_flags_refused", "word & TABLE_DISALLOWED != 0", "False"),
-            Edit(
-                f"{LINKING}:require_one_frame",
-                "lambda: Not(m.pte.large(word))",
-                "lambda: True",
-            ),
-        ),
-        ("linked_entry_names_one_frame",),
-        advisories=(148,),
     ),
     Fault(
         "xens_slots_given_away",
@@ -230,21 +136,6 @@ LIST: tuple[Fault, ...] = (
 )
 
 INTERLEAVED: tuple[Fault, ...] = (
-    Fault(
-        "validated_by_two",
-        "A frame that is being validated may be taken by another, as if it were validated already.",
-        (
-            Edit(
-                f"{CLAIM}:claim",
-                'require("frame is not being validated", frame.validated | frame.partial, EAGAIN)',
-                "pass",
-            ),
-            Edit(f"{CLAIM}:claim", "if frame.validated:", "if frame.validated | Not(frame.partial):"),
-        ),
-        ("unvalidated_frame_has_one_holder", "frame_at_work_has_one_holder"),
-        advisories=(299, 401),
-        interleaved=True,
-    ),
     Fault(
         "type_compared_early",
         "A frame's type is compared first, and the reference counted later, in a second atomic operation.",
@@ -284,53 +175,77 @@ INTERLEAVED: tuple[Fault, ...] = (
         (LEFT, COUNTED),
         interleaved=True,
     ),
+    Fault(
+        "unlocked_update",
+        "Two vCPUs may update one table at the same time.",
+        (
+            Edit(f"{CLAIM}:lock_page", "Not(frame.locked)", "True"),
+            Edit(f"{CLAIM}:unlock_page", 'require("the frame is locked", frame.locked, EAGAIN)', "pass"),
+        ),
+        (LEFT, COUNTED, REFERENCED, CRASH),
+        interleaved=True,
+    ),
+    Fault(
+        "flushed_before_claim",
+        "The processors are flushed first, the type is claimed later: others may fill them in between.",
+        (
+            Edit(
+                "memory.promotion:take_type",
+                "    while True:\n",
+                "    if frame.type_count == 0 and frame.type != want:\n"
+                "        for cpu in range(m.cpu_count):\n"
+                "            m.cpus[cpu].epoch = m.cpus[cpu].epoch + 1\n"
+                "            m.world[0].clock = m.world[0].clock + 1\n"
+                "            m.cpus[cpu].flushed_at = m.world[0].clock\n"
+                "            yield flush_next_cpu\n"
+                "    while True:\n",
+            ),
+            Edit(f"{CLAIM}:flush_next_cpu", "flush(m, cpu)", "pass"),
+        ),
+        CACHED,
+        advisories=(401,),
+        interleaved=True,
+    ),
+    Fault(
+        "partial_table_taken_over_twice",
+        "Who goes on with an interrupted table leaves it marked so, for the next one to go on as well.",
+        (Edit(f"{CLAIM}:claim", "            frame.partial = False\n", ""),),
+        ("unvalidated_frame_has_one_holder", "frame_at_work_has_one_holder", COUNTED, ILLEGAL_HOLDER),
+        advisories=(299,),
+        interleaved=True,
+    ),
+    Fault(
+        "stamp_taken_early",
+        "The time of a frame's last use is noted when an update begins, not when the entry has gone.",
+        (
+            Edit(
+                "memory.updates:modify",
+                "    before = m.words[t, slot]\n",
+                "    before, noted = m.words[t, slot], m.world[0].clock\n    yield lock_page\n",
+            ),
+            Edit(
+                "memory.updates:modify",
+                "    yield from _drop_old(x, ko, level)\n",
+                "    old = m.flights[ko].frame\n"
+                "    gone = m.flights[ko].mode == HELD and level == L1\n"
+                "    yield from _drop_old(x, ko, level)\n"
+                "    if gone and m.frames[old].type_count == 0:\n"
+                "        m.frames[old].stamp = noted\n",
+            ),
+        ),
+        CACHED,
+        advisories=(241,),
+        interleaved=True,
+    ),
 )
 
-UNSEEN: dict[str, tuple[Fault, str]] = {
-    "unlocked_update": (
-        Fault(
-            "unlocked_update",
-            "Two vCPUs may update one table at the same time.",
-            (
-                Edit(f"{CLAIM}:lock_page", "Not(frame.locked)", "True"),
-                Edit(f"{CLAIM}:unlock_page", 'require("the frame is locked", frame.locked, EAGAIN)', "pass"),
-            ),
-            (LEFT, COUNTED, REFERENCED),
-            interleaved=True,
-        ),
-        "a step replaces an entry and reads the old one at once, so that two updates lose no reference",
-    ),
-    "flushed_before_claim": (
-        Fault(
-            "flushed_before_claim",
-            "The processors are flushed first, the type is claimed later: others may fill them in between.",
-            (
-                Edit(
-                    "memory.promotion:take_type",
-                    "    while True:\n",
-                    "    if frame.type_count == 0 and frame.type != want:\n"
-                    "        for cpu in range(m.cpu_count):\n"
-                    "            m.cpus[cpu].epoch = m.cpus[cpu].epoch + 1\n"
-                    "            m.world[0].clock = m.world[0].clock + 1\n"
-                    "            m.cpus[cpu].flushed_at = m.world[0].clock\n"
-                    "            yield flush_next_cpu\n"
-                    "    while True:\n",
-                ),
-                Edit(f"{CLAIM}:flush_next_cpu", "flush(m, cpu)", "pass"),
-            ),
-            CACHED,
-            advisories=(401,),
-            interleaved=True,
-        ),
-        "not found in 56,000 calls: another vCPU must take, fill and give back the frame within two steps",
-    ),
-}
+UNSEEN: dict[str, tuple[Fault, str]] = {}
 UNSEEN[RESET_RACES_SEND.name] = (
     RESET_RACES_SEND,
     "not found in 30,000 moves: a port must be closed within the few steps in which its sibling is told",
 )
 
-FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*LIST, *INTERLEAVED, *EVENT_FAULTS)}
+FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*CATALOGUED, *LIST, *INTERLEAVED, *EVENT_FAULTS)}
 """Every fault that is to be found."""
 GRANTS: dict[str, Fault] = {fault.name: fault for fault in GRANT_FAULTS}
 """Those that an attack by grants is to find."""

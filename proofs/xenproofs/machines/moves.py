@@ -24,6 +24,7 @@ KINDS: dict[str, int] = {
     "page": 4,
     "descriptors": 5,
     "select": 3,
+    "info": 1,
     "cache": 1,
     "reserve": 5,
     "flush": 2,
@@ -71,6 +72,8 @@ SUBSYSTEMS: dict[str, dict[str, int]] = {
     "events": EVENT_KINDS,
 }
 """What can be attacked, and with which moves."""
+SCHEMING = frozenset({"memory", "tlb"})
+"""Where guests have schemes (xenproofs.machines.schemes)."""
 BOOT_L1 = 3
 """The number of one's own boot table of level 1."""
 ROLES = 10
@@ -86,12 +89,21 @@ FLAG_SETS = (
     pte.RW | pte.USER,
 )
 FLAGS = len(FLAG_SETS)
+WRITE, ABSENT = 1, 3
+"""The numbers of an entry that lets write, and of one that is not there."""
 NAMES = 5
 """Domains that a call can name."""
 NAMEABLE = ROLES + 13
 """All frames that a number can name, odd ones included."""
-DESCRIPTORS = (0x00CFFB00_0000FFFF, 0x00008200_00000000, 0, 0x00CFF300_0000FFFF, 0x00CF7300_0000FFFF)
-"""Code, an LDT (which Xen refuses), nothing, data, data that is not present."""
+DESCRIPTORS = (
+    0x00CFFB00_0000FFFF,
+    0x00008200_00000000,
+    0,
+    0x00CFF300_0000FFFF,
+    0x00CF7300_0000FFFF,
+    0x00CF9300_0000FFFF,
+)
+"""Code, an LDT (which Xen refuses), nothing, data, data that is not present, data of ring 0 (made ring 3)."""
 NUMBERS = ("a", "b", "c", "d", "pause", "preempt")
 """The numbers of a move beside its vCPU."""
 COMMON_FLAGS = 4
@@ -190,6 +202,8 @@ class Mood:
     """What a pin's `c` mostly is: it chooses the level."""
     echoed: float
     """How many moves only repeat the one before, on the other vCPU of the same domain."""
+    scheming: float = 0.0
+    """How many moves are the first of a scheme."""
 
 
 def mood(rng: Random, kinds: dict[str, int] = KINDS) -> Mood:

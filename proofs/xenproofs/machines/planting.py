@@ -16,6 +16,10 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 
+from xenmodel.step import WRITES
+from xenproofs.bugs.rewriter import Edit as StatementEdit
+from xenproofs.bugs.rewriter import NoSuchStatementError, apply
+
 
 class Outdated(ValueError):  # noqa: N818 - the fault's text is, and has to be brought up to date
     """An edit does not fit the function that it is about."""
@@ -32,12 +36,26 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Statement:
+    """A statement of one function is changed, as the catalogue of the proof's planted bugs says."""
+
+    module: str
+    """Below `xenmodel`."""
+    edit: StatementEdit
+
+    @property
+    def function(self) -> str:
+        """Return `module:name` below `xenmodel`."""
+        return f"{self.module}:{self.edit.function}"
+
+
+@dataclass(frozen=True, slots=True)
 class Fault:
     """A fault that Xen had, or could have had, and what is expected to notice it."""
 
     name: str
     sentence: str
-    edits: tuple[Edit, ...]
+    edits: tuple[Edit | Statement, ...]
     breaks: tuple[str, ...]
     """Invariants (or other breaches) one of which is expected to be broken first."""
     advisories: tuple[int, ...] = ()
@@ -45,6 +63,8 @@ class Fault:
     """Whether it shows only where two vCPUs interleave."""
     every_step: bool = False
     """Whether only a check after every step sees it."""
+    undeclared: tuple[str, str] = ("", "")
+    """A step, and a write that it declares no more."""
 
 
 def function_of(path: str) -> FunctionType:
@@ -56,14 +76,23 @@ def function_of(path: str) -> FunctionType:
     return found
 
 
-def edited(function: FunctionType, edits: list[Edit]) -> CodeType:
-    """Return a function's code with edits made in its text."""
+def edited(function: FunctionType, edits: list[Edit | Statement]) -> CodeType:
+    """Return a function's code with edits made in its text, then in its statements."""
     text = textwrap.dedent(inspect.getsource(function))
     for edit in edits:
+        if isinstance(edit, Statement):
+            continue
         if text.count(edit.before) != 1:
             raise Outdated(f"{edit.function}: {edit.before!r} stands there {text.count(edit.before)} times")
         text = text.replace(edit.before, edit.after)
     tree = ast.parse(text)
+    try:
+        for edit in edits:
+            if isinstance(edit, Statement):
+                apply(edit.edit, tree, edit.module)
+    except NoSuchStatementError as error:
+        raise Outdated(*error.args) from None
+    ast.fix_missing_locations(tree)
     ast.increment_lineno(tree, function.__code__.co_firstlineno - 1)
     for node in tree.body:
         if isinstance(node, ast.FunctionDef):
@@ -80,19 +109,40 @@ def _globals_of(code: CodeType) -> set[str]:
     return {str(i.argval) for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
 
 
+ORIGINALS: dict[FunctionType, CodeType] = {}
+"""What functions have run before a fault was planted in them, as long as it is."""
+
+
+@contextmanager
+def unplanted() -> Generator[None]:
+    """Run as ever although a fault is planted: worlds are made so, whatever happens in them later."""
+    with ExitStack() as undo:
+        for function, code in ORIGINALS.items():
+            undo.callback(setattr, function, "__code__", function.__code__)
+            function.__code__ = code
+        yield
+
+
 @contextmanager
 def planted(fault: Fault | None) -> Generator[None]:
     """Run with a fault; with none, as ever."""
     with ExitStack() as undo:
         for path, edits in _by_function(fault.edits if fault else ()).items():
             function = function_of(path)
+            changed = edited(function, edits)
             undo.callback(setattr, function, "__code__", function.__code__)
-            function.__code__ = edited(function, edits)
+            undo.callback(ORIGINALS.pop, function)
+            ORIGINALS[function] = function.__code__
+            function.__code__ = changed
+        step, write = fault.undeclared if fault else ("", "")
+        if step:
+            undo.callback(WRITES.__setitem__, step, WRITES[step])
+            WRITES[step] = tuple(one for one in WRITES[step] if one != write)
         yield
 
 
-def _by_function(edits: tuple[Edit, ...]) -> Mapping[str, list[Edit]]:
-    found: dict[str, list[Edit]] = {}
+def _by_function(edits: tuple[Edit | Statement, ...]) -> Mapping[str, list[Edit | Statement]]:
+    found: dict[str, list[Edit | Statement]] = {}
     for edit in edits:
         found.setdefault(edit.function, []).append(edit)
     return found

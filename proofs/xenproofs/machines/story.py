@@ -77,6 +77,8 @@ def _what(move: Move, domain: DomId) -> str:
         about = f"page {move.a % 16} := {_entry(move, domain)}"
     elif move.kind in ("page", "descriptors", "reserve"):
         about = f"{frame}, {frame_name(frame_of(domain, move.c))}"
+    elif move.kind == "info":
+        about = f"{frame} for v{move.b % 3}"
     return about + _foreign(move, domain)
 
 

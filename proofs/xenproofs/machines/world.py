@@ -17,9 +17,12 @@ from xenproofs.judge.monitor import Monitor, Violation
 from xenproofs.judge.tracking import store_of
 from xenproofs.machines.calls import call_name, steps_of
 from xenproofs.machines.moves import BOOT_L1, Move, address, extra, frame_of, vcpu_of, word_of
+from xenproofs.machines.planting import unplanted
 from xenproofs.machines.setup import DOMAINS, VCPUS_EACH, small_world
 from xenspec.vocabulary import PAGE_SIZE, SLOTS, Cpu, EntryId, Mfn, VcpuId
 
+ASKS_ANYWAY = 7
+"""Of eight fills the one that asks for write permission whatever the entry grants."""
 PATIENCE = 10_000
 """Steps after which a wait is a deadlock."""
 
@@ -53,9 +56,10 @@ class World:
     @classmethod
     def new(cls, *, every_step: bool = False) -> "World":
         """Return the small world at its start; `every_step` checks after each step, holders included."""
-        monitor = Monitor.over(small_world(), steps=every_step)
-        world = cls(monitor)
-        world.violations += monitor.start()
+        with unplanted():
+            monitor = Monitor.over(small_world(), steps=every_step)
+            world = cls(monitor)
+            world.violations += monitor.start()
         return world
 
     def play(self, move: Move) -> None:
@@ -200,7 +204,8 @@ class World:
         boot_l1 = extra(move.d) % 4 > 0
         table: Mfn = frame_of(m.vcpus[m.cpus[cpu].current].domain, BOOT_L1 if boot_l1 else move.c)
         leaf = EntryId((table, move.b))
-        writable = m.entries[leaf].writable and move.d % 2 == 0
+        asks_anyway = extra(move.d) == ASKS_ANYWAY
+        writable = move.d % 2 == 0 and (asks_anyway or m.entries[leaf].writable)
         fill(m, cpu, page, leaf, writable=writable, user=True)
 
 
