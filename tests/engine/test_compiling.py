@@ -15,7 +15,7 @@ from tests.engine import refused
 from tests.memory import clauses, perturbing, reached
 from tests.memory.damaging import DAMAGED, GHOSTS, damage, damage_word, played
 from xenproofs.judge.adapter import evaluator, rows_read
-from xenproofs.judge.bundles import KINDS, OWN_TABLES
+from xenproofs.judge.bundles import own_tables
 from xenproofs.judge.compiling import WORDS, compiled
 from xenproofs.judge.monitor import STEP_INVARIANTS, Monitor
 from xenproofs.judge.tracking import names_in, premise_names, store_of
@@ -38,11 +38,6 @@ REFUSED: Final = [
 ]
 
 
-def own(key_type: str) -> frozenset[str]:
-    """Return the tables whose rows a bundle ranges over."""
-    return frozenset[str]() if key_type in KINDS else frozenset(OWN_TABLES[key_type])
-
-
 def read(view: StateView, key: Hashable, tables: frozenset[str]) -> set[tuple[str, Hashable]]:
     """Return the rows that were read since `forget`, but those at the key of a bundle's own tables."""
     rows = {(table, at) for table in perturbing.TABLES for at in rows_read(view, table)}
@@ -53,7 +48,7 @@ def differences(monitor: Monitor, bundle: Bundle, program: Program) -> list[tupl
     """Return the instances of which a compiled bundle says something else, or for which it reads more."""
     view = monitor.view
     found: list[tuple[str, Hashable]] = []
-    evaluate, tables = program.bind(view), own(bundle.key_type)
+    evaluate, tables = program.bind(view), own_tables(bundle.key_type)
     for key in list(monitor.keys(bundle.key_type)):
         for place, tally in enumerate(bundle.tallies):
             perturbing.forget(view)
@@ -125,7 +120,7 @@ def test_every_invariant_is_compiled() -> None:
 def test_what_a_text_reads_occurs_in_it(invariant: object) -> None:
     function = getattr(invariant, "function", None)
     assert callable(function)
-    (reads,) = compiled((function,), own(getattr(invariant, "key", ""))).reads
+    (reads,) = compiled((function,), own_tables(getattr(invariant, "key", ""))).reads
     assert reads is not None
     assert reads.premise <= reads.names
     for cells, names in ((reads.names, names_in(function)), (reads.premise, premise_names(function))):

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from tests.memory import reached
 from tests.memory.damaging import DAMAGED, GHOSTS, damage, damage_word, played
+from xenmodel.memory.rows import IDLE
 from xenproofs.judge.adapter import plain
 from xenproofs.judge.holdings import holds_of, recount
 from xenproofs.judge.monitor import Monitor, Violation
@@ -84,3 +85,24 @@ def test_damage_next_to_each_state_reached(name: str) -> None:
         undo()
         assert not monitor.after(monitor.recorder.drain())
     assert reported > 30, "hardly any damage was found"
+
+
+def test_damage_is_found_where_only_what_invariants_read_is_recorded() -> None:
+    """Calls that nothing is in flight between: the monitor records less, and misses nothing."""
+    tried, reported = 0, 0
+    for name, make in sorted(reached.SCENARIOS.items()):
+        machine, rng = make(), Random(name)  # noqa: S311 - repeatable, not secret
+        if any(flight.mode != IDLE for _, flight in plain(machine.flights).rows()):
+            continue
+        monitor = Monitor.over(machine, sequential=True)
+        assert not monitor.start()
+        tried += 1
+        for _ in range(60):
+            undo = damage(monitor, rng, DAMAGED)
+            at_once = found(monitor.after(monitor.recorder.drain()))
+            assert at_once == found(monitor.check_all()), name
+            reported += bool(at_once)
+            undo()
+            assert not monitor.after(monitor.recorder.drain())
+    assert tried > 8, "hardly any state has nothing in flight"
+    assert reported > 15 * tried, "hardly any damage was found"

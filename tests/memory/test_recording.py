@@ -139,8 +139,9 @@ def test_every_table_of_the_machine_is_recorded() -> None:
         assert journal.layout.fields
 
 
-def test_only_what_is_named_is_recorded_if_asked() -> None:
-    recorder = Recorder.over(plain_machine(MEMORY), named=frozenset({"frames", "type", "pinned", "owner"}))
+def test_only_what_is_wanted_is_recorded_if_asked() -> None:
+    wanted = {"frames": {"type", "pinned", "owner"}, "domains": set[str]()}
+    recorder = Recorder.over(plain_machine(MEMORY), wanted=wanted)
     assert {name: journal.layout.fields for name, journal in recorder.journals.items()} == {
         "frames": ("owner", "type", "pinned")
     }

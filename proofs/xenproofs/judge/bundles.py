@@ -7,11 +7,12 @@ instance read is remembered by row (`Dependency`), so that finding the instances
 depend on how many there are. A bundle runs as one function, see xenproofs.judge.compiling.
 """
 
-from collections.abc import Hashable, Iterable
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from xenmodel.grants.holding import KINDS as GRANT_KINDS
+from xenmodel.machine import TABLES
 from xenmodel.memory.holding import KINDS as MEMORY_KINDS
 from xenproofs.judge.adapter import AnyInvariant, Evaluate, evaluator, rows_read
 from xenproofs.judge.compiling import Cells, Program, Reads, compiled
@@ -148,7 +149,7 @@ class Bundle:
     ) -> None:
         self.key_type = key_type
         self.tallies = [Tally(invariant) for invariant in invariants]
-        own = frozenset(OWN_TABLES[key_type]) if key_type not in KINDS else frozenset[str]()
+        own = own_tables(key_type)
         functions = tuple(map(evaluator, invariants))
         self.program = compiled(functions, own)
         self._evaluate = self.program.bind(view)
@@ -268,6 +269,21 @@ class Bundle:
     def instances_evaluated(self) -> int:
         """Return how many times an instance was evaluated, with whatever part of the bundle."""
         return sum(plan.evaluated for plan in self._plans.values())
+
+
+def own_tables(key_type: str) -> frozenset[str]:
+    """Return the tables whose rows a key of a type names."""
+    return frozenset[str]() if key_type in KINDS else frozenset(OWN_TABLES[key_type])
+
+
+def cells_of(key_type: str, invariants: list[AnyInvariant]) -> Iterator[tuple[str, str]]:
+    """Yield the fields, by table, that the invariants of a key type may read; of words, `word`."""
+    functions = tuple(map(evaluator, invariants))
+    for function, reads in zip(functions, compiled(functions, own_tables(key_type)).reads, strict=True):
+        if reads is not None:
+            yield from reads.names
+        else:
+            yield from ((table, name) for table in TABLES for name in names_in(function))
 
 
 def _texts(

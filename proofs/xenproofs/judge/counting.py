@@ -36,10 +36,12 @@ SIMPLE: Final[dict[str, Callable[[Hashable, object], Holds]]] = {
 """Tables whose rows by themselves say what they hold; entries and partial children are apart."""
 
 
-NAMES: Final = frozenset({"entries", *SIMPLE}).union(
-    names_in(holdings.claim_of), names_in(holdings.of_partial_entry), *map(names_in, SIMPLE.values())
-)
-"""Tables and fields that counting needs."""
+CELLS: Final = {
+    **{table: names_in(of) for table, of in SIMPLE.items()},
+    "frames": names_in(holdings.of_frame) | names_in(holdings.of_partial_entry),
+    "entries": names_in(holdings.claim_of),
+}
+"""The fields that counting needs, by table."""
 
 
 class RunningCounts:

@@ -59,8 +59,8 @@ USES: Final[dict[str, Callable[[Hashable, object], Use | None]]] = {
     "copies": any_holds(of_copy),
 }
 """Tables whose rows use entries."""
-NAMES: Final = frozenset(USES).union(*(names_in(of) for of in USES.values()))
-"""Tables and fields that these books need."""
+CELLS: Final = {table: names_in(of) for table, of in USES.items()}
+"""The fields that these books need, by table."""
 
 
 @dataclass(slots=True)

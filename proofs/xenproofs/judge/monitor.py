@@ -31,16 +31,16 @@ from xenmodel.memory.representation import REPRESENTATION
 from xenmodel.step import WRITES, Refused
 from xenproofs.judge.adapter import AnyInvariant, keys_of, stateless
 from xenproofs.judge.authors import Authors
-from xenproofs.judge.bundles import KINDS, OWN_TABLES, Bundle, Dependency, Tally
-from xenproofs.judge.counting import NAMES, RunningCounts
+from xenproofs.judge.bundles import KINDS, OWN_TABLES, Bundle, Dependency, Tally, cells_of
+from xenproofs.judge.counting import CELLS, RunningCounts
 from xenproofs.judge.explain import explain
 from xenproofs.judge.ghost import HolderSets
-from xenproofs.judge.granting import NAMES as GRANT_NAMES
+from xenproofs.judge.granting import CELLS as GRANT_CELLS
 from xenproofs.judge.granting import GrantBooks, GrantTables
 from xenproofs.judge.holdings import of_frame
 from xenproofs.judge.recording import ALL_FIELDS, Change, Recorder, Write
 from xenproofs.judge.refinement import forbidden
-from xenproofs.judge.tracking import Ghosts, StateView, names_in, store_of
+from xenproofs.judge.tracking import Ghosts, StateView, store_of
 from xenspec.events.invariants import SAFETY as EVENTS
 from xenspec.grants.invariants import SAFETY as GRANT_SAFETY
 from xenspec.memory.invariants import SAFETY
@@ -125,7 +125,7 @@ class Monitor:
         """Take over a plain machine; the invariants are all that the mode can check unless given.
 
         Where calls are `sequential` nothing is in flight between them. Call mode then records only what the
-        invariants name, and no flights: a reference left in one shows as a count without its holder.
+        invariants read, and no flights: a reference left in one shows as a count without its holder.
         """
         chosen = list((STEP_INVARIANTS if steps else CALL_INVARIANTS) if invariants is None else invariants)
         if sequential and not steps:
@@ -366,10 +366,21 @@ def _recorder(
         recorder = Recorder.over(machine, sets)
         sets.recorded(recorder)
         return recorder
-    named = NAMES.union(GRANT_NAMES, *(names_in(i.function) for i in chosen)) - {"flights"}
-    recorder = Recorder.over(machine, named=named if sequential else None)
+    recorder = Recorder.over(machine, wanted=_wanted(chosen) if sequential else None)
     recorder.layouts.add("counts", ("typed", "general", "own", "uses"))
     return recorder
+
+
+def _wanted(chosen: list[AnyInvariant]) -> dict[str, set[str]]:
+    """Return the fields that invariants, and the counting of holders and uses of grants, read; no flights."""
+    wanted: dict[str, set[str]] = {}
+    cells = [(table, name) for needs in (CELLS, GRANT_CELLS) for table in needs for name in needs[table]]
+    for key_type in dict.fromkeys(invariant.key for invariant in chosen):
+        cells += cells_of(key_type, [i for i in chosen if i.key == key_type])
+    for table, name in cells:
+        if table != "flights":
+            wanted.setdefault(table, set()).add(name)
+    return wanted
 
 
 def _place(write: Write) -> str:

@@ -10,7 +10,7 @@ that was written and written back is no change. A cell is (table, key, field); w
 is a number with one bit for each (`Layout`), because changes are many and must be cheap to hand on.
 """
 
-from collections.abc import Callable, Hashable, ItemsView, Iterator
+from collections.abc import Callable, Collection, Hashable, ItemsView, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass, fields
 from itertools import compress
@@ -28,6 +28,8 @@ R = TypeVar("R")
 
 Values = tuple[object, ...]
 """The fields of a row, in their order."""
+Wanted = Mapping[str, Collection[str]]
+"""The names of fields, by table."""
 ALL_FIELDS: Final = -1
 """The mask of a row that is new: every field."""
 
@@ -108,14 +110,14 @@ def reader(names: tuple[str, ...]) -> Callable[[object], Values]:
 class Journal(PlainTable[K, R], Generic[K, R]):
     """The rows of `store` that were touched since the last drain."""
 
-    __slots__ = ("_bits", "_read", "before", "created", "layout", "store")
+    __slots__ = ("_bits", "_read", "created", "known", "layout", "store")
 
     def __init__(self, store: PlainTable[K, R], layout: Layout) -> None:
         super().__init__(store.name, store.fresh)
         self.store = store
         self.layout = layout
-        self.before: list[Values] = []
-        """What the rows held when they were touched, in the order of the journal."""
+        self.known: dict[K, Values] = {}
+        """What each row that was ever touched held at the last drain: it is read once, not at every touch."""
         self.created: set[K] = set()
         self._read = reader(layout.fields)
         self._bits = layout.bits()
@@ -125,7 +127,8 @@ class Journal(PlainTable[K, R], Generic[K, R]):
         if row is None:
             row = self.store[key]
             self.created.add(key)
-        self.before.append(self._read(row))
+        if key not in self.known:
+            self.known[key] = self._read(row)
         self[key] = row
         return row
 
@@ -136,16 +139,18 @@ class Journal(PlainTable[K, R], Generic[K, R]):
     def changes(self) -> list[Change]:
         """Return the rows that differ from what they were at the last drain, and new ones; begin anew."""
         found: list[Change] = []
-        read, bits, created = self._read, self._bits, self.created
-        for (key, row), old in zip(self.items(), self.before, strict=True):
-            new = read(row)
+        read, known, created = self._read, self.known, self.created
+        for key, row in self.items():
+            old, new = known[key], read(row)
             if key in created:
+                known[key] = new
                 found.append(Change(key, ALL_FIELDS, old, new))
             elif new != old:
-                found.append(Change(key, sum(compress(bits, map(ne, old, new))), old, new))
+                known[key] = new
+                found.append(Change(key, sum(compress(self._bits, map(ne, old, new))), old, new))
         self.clear()
-        self.before.clear()
-        created.clear()
+        if created:
+            created.clear()
         return found
 
 
@@ -234,10 +239,10 @@ class Recorder:
     words: JournalWords
 
     @classmethod
-    def over(cls, m: Machine, ghost: Ghost | None = None, named: frozenset[str] | None = None) -> "Recorder":
+    def over(cls, m: Machine, ghost: Ghost | None = None, wanted: Wanted | None = None) -> "Recorder":
         """Take over the tables of a plain machine, which must not be used from now on but through this.
 
-        Recorded are all tables and fields, or only those whose names are among `named`.
+        Recorded are all tables and fields, or only the fields `wanted` of each table.
         """
         layouts, journals, machine = Layouts(), dict[str, AnyJournal](), copy(m)
         words = JournalWords(plain_words(m.words), layouts.add("words", ("word",)))
@@ -246,8 +251,8 @@ class Recorder:
         for table in TABLES:
             store = table_of(m, table)
             names = field_names(row_class(store))
-            if named is not None:
-                names = tuple(name for name in names if name in named) if table in named else ()
+            if wanted is not None:
+                names = tuple(name for name in names if name in wanted.get(table, ()))
             if names:
                 journals[table] = Journal(store, layouts.add(table, names))
                 setattr(machine, table, journals[table])

@@ -34,7 +34,7 @@ class Checking:
     def __init__(self, replay: Replay, check: Check) -> None:
         steps = check is Check.STEP
         self.replay = replay
-        self.monitor = Monitor.over(replay.machine, steps=steps)
+        self.monitor = Monitor.over(replay.machine, steps=steps, sequential=True)
         replay.report.checked.mode = check.value
         replay.machine = replay.stores.machine = self.monitor.machine
         replay.stores.words = self.monitor.recorder.words
