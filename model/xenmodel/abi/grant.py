@@ -144,6 +144,10 @@ class GrantFormat(Protocol):
         """Return the frame that an entry names."""
         ...
 
+    def pfn(self, version: int, first: int, second: int, /) -> int:
+        """Return the number that stands in an entry for its frame: of a transfer, what is to name it."""
+        ...
+
     def part(self, first: int, /) -> tuple[int, int]:
         """Return the offset and the length of what an entry for a part of a page grants, in bytes."""
         ...
@@ -266,6 +270,11 @@ class GrantEntries:
     def frame(version: int, first: int, second: int, /) -> Mfn:
         """Return the frame that an entry names."""
         return Mfn(first >> 32 & MASK32) if version == 1 else Mfn(second)
+
+    @staticmethod
+    def pfn(version: int, first: int, second: int, /) -> int:
+        """Return the number that stands in an entry for its frame."""
+        return first >> 32 & MASK32 if version == 1 else second
 
     @staticmethod
     def part(first: int, /) -> tuple[int, int]:

@@ -14,14 +14,13 @@ from xenmodel.grants.entries import (
     mark_less_used,
     mark_used,
     named_frame,
-    place_of,
 )
 from xenmodel.grants.pins import ACTIVE, PINS, remember, require_owned, require_permitted, take_named
 from xenmodel.grants.rows import ActiveGrant
 from xenmodel.machine import Machine
 from xenmodel.memory.rows import IDLE
 from xenmodel.step import require, step
-from xenspec.logic import Not
+from xenspec.logic import Not, both, ite
 from xenspec.vocabulary import (
     EAGAIN,
     EBUSY,
@@ -56,7 +55,7 @@ def pin_for_copy(m: Machine, k: FlightId, c: CopyId, g: GrantId, *, readonly: bo
     require("the reference exists", exists(m, g), ENOENT)
     if is_pinned(active):
         require("the entry is in use by the caller's domain", active.domain == domain, EPERM)
-        pins = active.host_readonly if readonly else active.host_writable
+        pins = ite(readonly, active.host_readonly, active.host_writable)
         require("there is room for one more pin", pins < PIN_ROOM, EPERM)
         _pin_used(m, k, g, readonly=readonly)
     else:
@@ -94,17 +93,19 @@ def _pin_used(m: Machine, k: FlightId, g: GrantId, *, readonly: bool) -> None:
 
 def _is_part(m: Machine, g: GrantId) -> bool:
     """Return whether the entry grants a part of its page (version 2 alone has such entries)."""
-    return (m.grant_tables[g[0]].version != 1) & m.grants.sub_page(header(m, g))
+    return both(m.grant_tables[g[0]].version != 1, lambda: m.grants.sub_page(header(m, g)))
 
 
 def _part(m: Machine, g: GrantId) -> tuple[int, int]:
     """Return which bytes of the page the entry grants."""
-    return m.grants.part(m.words[place_of(m, g)]) if _is_part(m, g) else (0, m.pte.slots * m.pte.word_bytes)
+    part, (start, length) = _is_part(m, g), m.grants.part(header(m, g))
+    return ite(part, start, 0), ite(part, length, m.pte.slots * m.pte.word_bytes)
 
 
 def _same_part(m: Machine, g: GrantId, active: ActiveGrant) -> bool:
     """Return whether the entry grants at least the part that it did."""
-    return Not(active.sub_page) | (_is_part(m, g) & (_part(m, g) == (active.start, active.length)))
+    start, length = _part(m, g)
+    return Not(active.sub_page) | (_is_part(m, g) & (start == active.start) & (length == active.length))
 
 
 @step("words.word")

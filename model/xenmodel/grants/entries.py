@@ -6,7 +6,7 @@ The guest may change an entry at any moment, between any two of these.
 from xenmodel.grants.rows import ActiveGrant
 from xenmodel.grants.views import ActiveGrantView
 from xenmodel.machine import Machine, View
-from xenspec.logic import Not
+from xenspec.logic import Not, ite
 from xenspec.vocabulary import DomId, GrantId, Mfn
 
 
@@ -55,12 +55,13 @@ def is_written(active: ActiveGrantView) -> bool:
 
 def mark_used(m: Machine, g: GrantId, *, writing: bool) -> None:
     """Tell the granting domain that its entry is in use (_set_status)."""
-    if m.grant_tables[g[0]].version == 1:
-        at = place_of(m, g)
-        m.words[at] = m.grants.used(m.words[at], writing=writing)
-    else:
-        at = status_at(m, g)
-        m.words[at] = m.grants.used_status(m.words[at], g[1], writing=writing)
+    at = mark_place(m, g)
+    word = m.words[at]
+    m.words[at] = ite(
+        m.grant_tables[g[0]].version == 1,
+        m.grants.used(word, writing=writing),
+        m.grants.used_status(word, g[1], writing=writing),
+    )
 
 
 def mark_less_used(m: Machine, g: GrantId, *, readonly: bool) -> None:
@@ -71,12 +72,19 @@ def mark_less_used(m: Machine, g: GrantId, *, readonly: bool) -> None:
     active = m.active[g]
     reading, writing = Not(is_pinned(active)), Not(readonly) & Not(is_written(active))
     if exists(m, g) & (reading | writing):
-        if m.grant_tables[g[0]].version == 1:
-            at = place_of(m, g)
-            m.words[at] = m.grants.unused(m.words[at], reading=reading, writing=writing)
-        else:
-            at = status_at(m, g)
-            m.words[at] = m.grants.unused_status(m.words[at], g[1], reading=reading, writing=writing)
+        at = mark_place(m, g)
+        word = m.words[at]
+        m.words[at] = ite(
+            m.grant_tables[g[0]].version == 1,
+            m.grants.unused(word, reading=reading, writing=writing),
+            m.grants.unused_status(word, g[1], reading=reading, writing=writing),
+        )
+
+
+def mark_place(m: View, g: GrantId) -> tuple[Mfn, int]:
+    """Return the frame and the slot of the word in which Xen marks that an entry is in use."""
+    old, (f, slot), (status, place) = m.grant_tables[g[0]].version == 1, place_of(m, g), status_at(m, g)
+    return ite(old, f, status), ite(old, slot, place)
 
 
 def status_at(m: View, g: GrantId) -> tuple[Mfn, int]:
@@ -87,9 +95,7 @@ def status_at(m: View, g: GrantId) -> tuple[Mfn, int]:
 
 def add_pins(active: ActiveGrant, by: int, *, host: bool, device: bool, readonly: bool) -> None:
     """Raise or lower an active entry's pins."""
-    if readonly:
-        active.host_readonly = active.host_readonly + (by if host else 0)
-        active.device_readonly = active.device_readonly + (by if device else 0)
-    else:
-        active.host_writable = active.host_writable + (by if host else 0)
-        active.device_writable = active.device_writable + (by if device else 0)
+    active.host_writable = active.host_writable + ite(host & Not(readonly), by, 0)
+    active.host_readonly = active.host_readonly + ite(host & readonly, by, 0)
+    active.device_writable = active.device_writable + ite(device & Not(readonly), by, 0)
+    active.device_readonly = active.device_readonly + ite(device & readonly, by, 0)

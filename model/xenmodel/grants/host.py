@@ -62,7 +62,8 @@ def unmap_host(m: Machine, k: FlightId, i: UnmapId, h: HandleId, slot: int) -> N
     require_locked(m, k, t, slot)
     _require_table(m, t, h[0])
     require("the mapping is live", row.live & row.host, EAGAIN)
-    require("nothing waits at the place", Not(m.unmappings[i].host), EAGAIN)
+    require("it is the caller's", i[0][0] == h[0], EAGAIN)
+    _require_place(m, i, row, waiting=m.unmappings[i].host, other=m.unmappings[i].device)
     e, word = m.entries[t, slot], m.words[t, slot]
     require("the entry is present", m.pte.present(word) & e.linked & e.backed, EPERM)
     require("the entry maps the granted frame", e.target == row.frame, EPERM)
@@ -89,7 +90,8 @@ def unmap_device(m: Machine, i: UnmapId, h: HandleId) -> None:
     """End a live mapping for devices, keeping its references until the flush."""
     row = m.mappings[h]
     require("the mapping is live", row.live & row.device, EAGAIN)
-    require("nothing waits at the place", Not(m.unmappings[i].device), EAGAIN)
+    require("it is the caller's", i[0][0] == h[0], EAGAIN)
+    _require_place(m, i, row, waiting=m.unmappings[i].device, other=m.unmappings[i].host)
     m.ghost.move(
         row.frame,
         holders.device_map(h[0], h[1]),
@@ -102,6 +104,18 @@ def unmap_device(m: Machine, i: UnmapId, h: HandleId) -> None:
     row.device = False
     if Not(row.host):
         forget(row)
+
+
+def _require_place(m: Machine, i: UnmapId, row: Mapping, *, waiting: bool, other: bool) -> None:
+    """Refuse unless nothing waits at a place, or only the other part of the mapping. Part of a step."""
+    unmapping = m.unmappings[i]
+    same = (
+        (unmapping.readonly == row.readonly)
+        & (unmapping.domain == row.domain)
+        & (unmapping.ref == row.ref)
+        & (unmapping.frame == row.frame)
+    )
+    require("nothing waits at the place", Not(waiting) & (Not(other) | same), EAGAIN)
 
 
 def _note(m: Machine, i: UnmapId, row: Mapping) -> None:

@@ -20,7 +20,7 @@ from xenmodel.machine import Machine
 from xenmodel.memory import holders
 from xenmodel.memory.rows import HELD, IDLE, NO_FRAME, REF, REF_LIMIT
 from xenmodel.step import require, step
-from xenspec.logic import Not, either
+from xenspec.logic import Not, either, ite
 from xenspec.vocabulary import (
     DOMID_INVALID,
     EAGAIN,
@@ -28,6 +28,7 @@ from xenspec.vocabulary import (
     ENOENT,
     ENOSPC,
     EPERM,
+    WRITABLE,
     DomId,
     FlightId,
     GrantId,
@@ -152,8 +153,8 @@ def pin_entry(m: Machine, k: FlightId, h: HandleId) -> None:
 
 def _has_room(active: ActiveGrant, row: Mapping) -> bool:
     """Return whether none of the counters that the handle raises is at its limit. Part of a step."""
-    host = active.host_readonly if row.readonly else active.host_writable
-    device = active.device_readonly if row.readonly else active.device_writable
+    host = ite(row.readonly, active.host_readonly, active.host_writable)
+    device = ite(row.readonly, active.device_readonly, active.device_writable)
     return (Not(row.host) | (host < PIN_ROOM)) & (Not(row.device) | (device < PIN_ROOM))
 
 
@@ -217,9 +218,11 @@ def give_handle(m: Machine, k: FlightId, h: HandleId, *, by_entry: bool) -> None
     row, flight = m.mappings[h], m.flights[k]
     require("the handle is not given yet", row.taken & row.pinned & Not(row.live), EAGAIN)
     if row.device:
-        kind = HELD if Not(row.readonly) else REF
-        require("the reference of devices is in flight", flight.mode == kind, EAGAIN)
+        require("the reference of devices is in flight", flight.mode == ite(row.readonly, REF, HELD), EAGAIN)
         require("of the frame that is granted", flight.frame == row.frame, EAGAIN)
+        require("the frame is the granting domain's still", m.frames[row.frame].owner == row.domain, EAGAIN)
+        writable = m.frames[row.frame].type == WRITABLE
+        require("and writable memory, if devices may write", row.readonly | writable, EAGAIN)
         m.ghost.move(
             row.frame,
             holders.flight(k),

@@ -13,7 +13,7 @@ from xenmodel.memory.demotion import drop_leaf
 from xenmodel.memory.rows import HELD, IDLE, REF
 from xenmodel.memory.updates import flights
 from xenmodel.step import require, step
-from xenspec.logic import Not
+from xenspec.logic import Not, ite
 from xenspec.vocabulary import EAGAIN, EINVAL, DomId, FlightId, GrantId, HandleId
 
 
@@ -28,10 +28,7 @@ def release_mapping(m: Machine, k: FlightId, h: HandleId) -> None:
         holder = holders.device_map(h[0], h[1])
         m.ghost.move(row.frame, holder, holders.flight(k), typed=Not(row.readonly), general=True)
         flight.frame = row.frame
-        if row.readonly:
-            flight.mode = REF
-        else:
-            flight.mode = HELD
+        flight.mode = ite(row.readonly, REF, HELD)
     g = GrantId((row.domain, row.ref))
     add_pins(m.active[g], -1, host=row.host, device=row.device, readonly=row.readonly)
     mark_less_used(m, g, readonly=row.readonly)

@@ -6,12 +6,14 @@ unmappings whose flush is not over, sides of copies), and never moved by the cod
 
 from typing import Protocol
 
+from xenmodel.domains.rows import NamedFrame
 from xenmodel.grants.views import ActiveGrantView, GrantTableView, MappingView
 from xenmodel.memory.rows import NO_FRAME
+from xenmodel.views import FrameView
 from xenspec.invariant import Kind, Registry
-from xenspec.logic import Not, implies
+from xenspec.logic import Not, conj, implies
 from xenspec.table import ReadTable
-from xenspec.vocabulary import DomId, GrantId, HandleId
+from xenspec.vocabulary import DomId, GrantFrameId, GrantId, HandleId
 
 
 class PinsRow(Protocol):
@@ -32,6 +34,12 @@ class State(Protocol):
 
     @property
     def grant_tables(self) -> ReadTable[int, GrantTableView]: ...  # noqa: D102 - named by its table
+    @property
+    def frames(self) -> ReadTable[int, FrameView]: ...  # noqa: D102
+    @property
+    def grant_frames(self) -> ReadTable[tuple[int, int], NamedFrame]: ...  # noqa: D102
+    @property
+    def status_frames(self) -> ReadTable[tuple[int, int], NamedFrame]: ...  # noqa: D102
     @property
     def active(self) -> ReadTable[tuple[int, int], ActiveGrantView]: ...  # noqa: D102
     @property
@@ -63,10 +71,27 @@ def handle_in_use_exists(s: State, h: HandleId) -> bool:
 
 
 @invariant(property=28)
+def handle_in_use_maps_something(s: State, h: HandleId) -> bool:
+    """A handle that is handed out is for processors, for devices, or for both."""
+    row = s.mappings[h]
+    return implies(row.taken, lambda: row.host | row.device)
+
+
+@invariant(property=28)
 def free_handle_names_nothing(s: State, h: HandleId) -> bool:
     """A handle that is not handed out maps nothing."""
     row = s.mappings[h]
     return implies(
         Not(row.taken),
         lambda: Not(row.live) & Not(row.host) & Not(row.device) & (row.frame == NO_FRAME),
+    )
+
+
+@invariant(property=(1, 28))
+def pages_of_a_table_are_xens_own(s: State, p: GrantFrameId) -> bool:
+    """The pages of a grant table and of its status are Xen's own: no guest can give them up."""
+    table, status = s.grant_frames[p].frame, s.status_frames[p].frame
+    return conj(
+        implies(table != NO_FRAME, lambda: s.frames[table].special),
+        implies(status != NO_FRAME, lambda: s.frames[status].special),
     )

@@ -25,7 +25,7 @@ from xenmodel.hypercall import Call, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory import holders
 from xenmodel.memory.memory_op import flush_free
-from xenmodel.memory.rows import Place
+from xenmodel.memory.rows import NO_FRAME, Place
 from xenmodel.step import Refused, require, step
 from xenspec.logic import Not
 from xenspec.vocabulary import (
@@ -86,9 +86,9 @@ SHARES = ("frames.type", "frames.type_count", "frames.validated")
 def add_grant_frame(m: Machine, p: GrantFrameId, f: Mfn) -> None:
     """Make a page of Xen's own the next page of a table, writable for good (share_xen_page_with_guest)."""
     table = m.grant_tables[p[0]]
-    _share(m, p, f)
-    require("it is the next page", p[1] == table.frames, EAGAIN)
+    require("it is the next page", (p[1] == table.frames) & (m.grant_frames[p].frame == NO_FRAME), EAGAIN)
     require("there may be more pages", table.frames < table.limit, ENOMEM)
+    _share(m, p, f)
     m.ghost.take(f, holders.grant_frame(p[0], p[1]), typed=True, general=False)
     m.grant_frames[p].frame = f
     table.frames = table.frames + 1
@@ -98,8 +98,9 @@ def add_grant_frame(m: Machine, p: GrantFrameId, f: Mfn) -> None:
 def add_status_frame(m: Machine, p: GrantFrameId, f: Mfn) -> None:
     """Make a page of Xen's own the next page of status, likewise."""
     table = m.grant_tables[p[0]]
+    next_one = (p[1] == table.status_frames) & (m.status_frames[p].frame == NO_FRAME)
+    require("it is the next page", next_one, EAGAIN)
     _share(m, p, f)
-    require("it is the next page", p[1] == table.status_frames, EAGAIN)
     m.ghost.take(f, holders.status_frame(p[0], p[1]), typed=True, general=False)
     m.status_frames[p].frame = f
     table.status_frames = table.status_frames + 1
@@ -108,6 +109,7 @@ def add_status_frame(m: Machine, p: GrantFrameId, f: Mfn) -> None:
 def _share(m: Machine, p: GrantFrameId, f: Mfn) -> None:
     """Hold a page of Xen's own as writable memory for good. Part of a step."""
     frame = m.frames[f]
+    require("the table is a domain's", p[0] < DOMID_FIRST_RESERVED, EINVAL)
     require("the page is Xen's own", frame.special & (frame.owner == p[0]), EINVAL)
     require("it is new", (frame.type == NO_TYPE) & (frame.type_count == 0), EBUSY)
     frame.type = WRITABLE

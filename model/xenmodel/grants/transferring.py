@@ -12,7 +12,7 @@ from xenmodel.grants.arguments import (
     Answer,
     TransferFrame,
 )
-from xenmodel.grants.entries import exists, header, named_frame, place_of
+from xenmodel.grants.entries import exists, header, place_of
 from xenmodel.grants.mapping import domain_by_id
 from xenmodel.hardware.tlb import flush_cpus
 from xenmodel.hypercall import Call, Steps
@@ -24,6 +24,7 @@ from xenmodel.memory.rows import Place
 from xenmodel.step import Refused, require, step
 from xenspec.logic import Not
 from xenspec.vocabulary import (
+    DOMID_FIRST_RESERVED,
     DOMID_INVALID,
     EAGAIN,
     EINVAL,
@@ -89,6 +90,7 @@ def hand_over(m: Machine, v: TransferId) -> None:
     require("nobody holds the frame", (frame.ref_count == 0) & (frame.owner == DOMID_INVALID), EINVAL)
     require("the frame is memory", frame.place == Place.RAM, EINVAL)
     require("no CPU translates to the frame any more", frame.cursor == m.cpu_count, EAGAIN)
+    require("the owner is a domain", row.domain < DOMID_FIRST_RESERVED, EINVAL)
     require("the domain is not dying", Not(m.domains[row.domain].dying), EINVAL)
     frame.owner = row.domain
     frame.allocated = True
@@ -106,8 +108,8 @@ def complete_transfer(m: Machine, v: TransferId) -> None:
     require("the frame was handed over", Not(row.reserved), EAGAIN)
     require("the reference exists", exists(m, g), ENOENT)
     f, slot = place_of(m, g)
-    m.m2p[row.frame].pfn = named_frame(m, g)
     version = m.grant_tables[row.domain].version
+    m.m2p[row.frame].pfn = m.grants.pfn(version, m.words[f, slot], m.words[f, slot + 1])
     first, second = m.grants.with_frame(version, m.words[f, slot], m.words[f, slot + 1], row.frame)
     m.words[f, slot] = m.grants.completed(first)
     if version != 1:

@@ -29,7 +29,7 @@ from xenmodel.memory.linking import empty, replace, replace_unbacked
 from xenmodel.memory.rows import HELD, IDLE, REF, Place
 from xenmodel.memory.updates import flights, unlock_and_drop
 from xenmodel.step import Refused, require, step
-from xenspec.logic import Not
+from xenspec.logic import Not, ite
 from xenspec.vocabulary import EAGAIN, EPERM, PAGE_SIZE, FlightId, GrantId, HandleId, UnmapId
 
 UnmapOp = UnmapGrantRef | UnmapAndReplace
@@ -66,10 +66,7 @@ def _take_back(m: Machine, k: FlightId, i: UnmapId, *, host: bool) -> None:
     add_pins(m.active[g], -1, host=host, device=Not(host), readonly=row.readonly)
     mark_less_used(m, g, readonly=row.readonly)
     flight.frame = row.frame
-    if row.readonly:
-        flight.mode = REF
-    else:
-        flight.mode = HELD
+    flight.mode = ite(row.readonly, REF, HELD)
 
 
 def unmap_batch(x: Call, ops: Sequence[UnmapOp]) -> Steps[tuple[Answer, ...]]:

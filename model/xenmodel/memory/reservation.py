@@ -107,11 +107,14 @@ def steal(m: Machine, f: Mfn, owner: DomId) -> None:
 
 @step("flights.mode", "frames.allocated", "frames.ref_count")
 def drop_allocated(m: Machine, k: FlightId) -> None:
-    """Give up the allocation of a frame that a flight holds; it lives on until others let go."""
+    """Give up the allocation of a frame that a flight holds; it lives on until others let go.
+
+    A page of Xen's own stays Xen's (free_domheap_pages frees none of its heap), whatever its guest gives up.
+    """
     flight = m.flights[k]
     require("the frame is held", flight.mode == REF, EAGAIN)
     frame = m.frames[flight.frame]
-    if frame.allocated:
+    if frame.allocated & Not(frame.special):
         frame.allocated = False
         frame.ref_count = frame.ref_count - 1
         m.ghost.drop(flight.frame, holders.allocated(flight.frame), typed=False, general=True)

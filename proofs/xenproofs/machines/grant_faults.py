@@ -108,7 +108,7 @@ GRANT_FAULTS: tuple[Fault, ...] = (
         ),
         (
             "device_mapping_keeps_its_frame",
-            "copy_is_of_what_was_granted",
+            "copied_frame_is_the_granting_domains",
             "unmapped_frame_stays_until_the_flush",
         ),
         every_step=True,

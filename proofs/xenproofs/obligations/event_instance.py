@@ -6,11 +6,12 @@ the universe, and the two counts are sums over it.
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Final
 
 from xenproofs.obligations.instance import SMALL, Instance
 from xenproofs.symbolic import terms
-from xenproofs.symbolic.census import is_used, works
+from xenproofs.symbolic.census import EVENT_FAMILIES
 from xenproofs.symbolic.scope import Finite
 from xenproofs.symbolic.sorts import FRAME, MADE_VCPU, NO_FRAME, VCPU, VCPU_DATATYPE, VCPU_NAMES
 from xenproofs.symbolic.state import EVENT_TABLES
@@ -21,7 +22,7 @@ from xenspec.vocabulary import DOMID_INVALID
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from xenproofs.symbolic.fields import Keys
+    from xenproofs.symbolic.census import Family
     from xenproofs.symbolic.state import SymbolicMachine
 
 DOMAINS: Final = (0, 1)
@@ -110,20 +111,21 @@ def event_exact(state: SymbolicMachine, made: Instance) -> list[Term]:
 
 def _counts(state: SymbolicMachine, made: Instance) -> list[Term]:
     """Return that both counts are the sizes of their sets."""
-    universe = made.scope.universe
+    return exact_sizes(state, made, EVENT_FAMILIES)
 
-    def read(name: str, keys: Keys) -> Term:
-        table, field = name.split(".")
-        return state.tables[table].field(field).read(keys)
 
-    workers, used = state.workers.field("count"), state.used.field("count")
+def exact_sizes(state: SymbolicMachine, made: Instance, families: Iterable[Family]) -> list[Term]:
+    """Return that each size is the number of members among all keys of the universe."""
+    universe, census = made.scope.universe, state.census
     found: list[Term] = []
-    for d in universe["domain"]:
-        ports = [(d, p) for p in universe["port"]]
-        found.append(terms.equal(used.read((d,)), _size(is_used(read, p, (d,)) for p in ports)))
-        for p in ports:
-            members = (works(read, (n,), p) for n in universe["vcpu"])
-            found.append(terms.equal(workers.read(p), _size(members)))
+    for family in families:
+        for of_set in itertools.product(*(universe[kind.name] for kind in family.kinds)):
+            members = [
+                source.member(census.now, key, of_set)
+                for source in family.sources
+                for key in itertools.product(*(universe[kind.name] for kind in source.kinds))
+            ]
+            found.append(terms.equal(census.size(family).read(of_set), _size(members)))
     return found
 
 

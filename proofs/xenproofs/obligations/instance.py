@@ -74,6 +74,7 @@ def _universe(size: Size) -> dict[str, tuple[Term, ...]]:
         "index": _integers((0,)),
         "which": _integers((0, 1)),
         "number": _integers((0,)),
+        **dict.fromkeys(("grant", "handle", "place", "side"), _integers((0,))),
         "word": (),
     }
     parts = {FRAME: universe["frame"], VCPU: universe["vcpu"], FLIGHT: universe["flight"]}

@@ -11,7 +11,7 @@ from xenmodel.memory import holders
 from xenmodel.memory.rows import NO_FRAME, Place
 from xenproofs.symbolic.sorts import K_FRAME, K_REF, K_SLOT
 from xenspec.logic import Not, implies
-from xenspec.vocabulary import DOMID_INVALID, SEG, SHARED, WRITABLE
+from xenspec.vocabulary import DOMID_INVALID, NO_TYPE, SEG, SHARED, WRITABLE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +25,14 @@ Holding = tuple[int, "Holder"]
 
 
 def typed_holder_is_a_general_holder(s: HeldState, h: Holding) -> bool:
-    """Who holds a type reference of a frame holds a general reference of it too."""
+    """Who holds a type reference of a frame holds a general reference of it too, of Xen's own pages apart."""
     row = s.held[h]
-    return implies(row.typed, lambda: row.general)
+    return implies(row.typed, lambda: row.general | s.frames[h[0]].special)
+
+
+def page_of_xen_is_allocated(s: HeldState, f: Mfn) -> bool:
+    """Xen's own pages are allocated: a guest cannot give them up, so that Xen's type reference holds them."""
+    return implies(s.frames[f].special, lambda: s.frames[f].allocated)
 
 
 def writable_frame_is_validated(s: HeldState, f: Mfn) -> bool:
@@ -47,8 +52,12 @@ def flush_precedes_the_work(s: HeldState, f: Mfn) -> bool:
 
 
 def no_frame_is_free_and_no_memory(s: HeldState, f: Mfn) -> bool:
-    """The number that names no frame is held by nobody and is not memory."""
-    return implies(f == NO_FRAME, lambda: (s.frames[f].ref_count == 0) & (s.frames[f].place == Place.IO))
+    """The number that names no frame is held by nobody, is not memory and has no type."""
+    frame = s.frames[f]
+    return implies(
+        f == NO_FRAME,
+        lambda: (frame.ref_count == 0) & (frame.place == Place.IO) & (frame.type == NO_TYPE),
+    )
 
 
 def live_frame_has_an_owner(s: HeldState, f: Mfn) -> bool:
@@ -77,6 +86,7 @@ def looked_at_descriptor_is_stored(s: HeldState, w: WordId) -> bool:
 
 LEMMAS: Final[tuple[tuple[tuple[Kind, ...], Callable[..., object]], ...]] = (
     ((K_FRAME, K_REF), typed_holder_is_a_general_holder),
+    ((K_FRAME,), page_of_xen_is_allocated),
     ((K_FRAME,), writable_frame_is_validated),
     ((K_FRAME,), flush_precedes_the_work),
     ((K_FRAME,), no_frame_is_free_and_no_memory),

@@ -18,12 +18,13 @@ from xenproofs.obligations.deciding import Decider, Obligation, solver
 from xenproofs.obligations.event_lemmas import NEAR
 from xenproofs.obligations.movements import LEANS, movements
 from xenproofs.obligations.outcomes import Kind, Outcome, StepReport
-from xenproofs.obligations.realms import EVENTS, MEMORY, REALMS, Realm, realm_of_writes
+from xenproofs.obligations.realms import EVENTS, GRANTS, MEMORY, REALMS, Realm, realm_of_step
 from xenproofs.obligations.statements import Statement, statements
 from xenproofs.solvers.cache import Cache, key
 from xenproofs.solvers.verdict import Verdict
 from xenproofs.solvers.z3_solver import Z3
 from xenproofs.symbolic.axioms import word_axioms
+from xenproofs.symbolic.census import EVENT_FAMILIES, GRANT_FAMILIES
 from xenproofs.symbolic.paths import Path, explore
 from xenproofs.symbolic.scope import Unbounded
 from xenproofs.symbolic.state import SymbolicMachine
@@ -93,7 +94,8 @@ def before(disabled: frozenset[str] = frozenset(), without: frozenset[str] = fro
     of = {r.name: [formulas[s.name] for s in kept if s.realm == r] for r in REALMS}
     of[MEMORY.name] += [*state.background(), *state.ghost.counted_sets(state.entries)]
     of[MEMORY.name] += [fact for _, fact in word_axioms(scope, disabled)]
-    of[EVENTS.name] += state.census.axioms()
+    of[EVENTS.name] += state.census.axioms(EVENT_FAMILIES)
+    of[GRANTS.name] += [*of[MEMORY.name], *state.census.axioms(GRANT_FAMILIES)]
     return Before(kept, formulas, state, of)
 
 
@@ -104,7 +106,7 @@ class StepProof:
         self.subject = subject
         self.options = options
         self.start = before(options.disabled, options.without)
-        self.realm = realm_of_writes(subject.writes)
+        self.realm = realm_of_step(subject.subsystem, subject.writes)
         assumed = subject.preconditions(self.start.state)
         self.known = {name: [*known, *assumed] for name, known in self.start.known.items()}
         self.cache = Cache(subject.name, enabled=options.cache)
@@ -169,7 +171,8 @@ class StepProof:
 
     def _goals(self, path: Path, machine: SymbolicMachine) -> list[Goal]:
         """Return what must hold after a path."""
-        goals = [Goal(f"{name} ({n})", claim) for n, (name, claim) in enumerate(path.claims)]
+        own = self.realm if self.realm == GRANTS else MEMORY
+        goals = [Goal(f"{name} ({n})", claim, (), own) for n, (name, claim) in enumerate(path.claims)]
         after = {s.name: s.formula(machine) for s in self.start.statements}
         for s in self.start.statements:
             if after[s.name] is self.start.formulas[s.name]:
@@ -177,10 +180,11 @@ class StepProof:
             else:
                 near = [n for n in (s.name, *NEAR.get(s.name, ())) if n in after]
                 given = tuple(self.start.formulas[n] for n in near)
-                goals.append(Goal(s.name, after[s.name], given, s.realm))
+                realm = own if s.realm == MEMORY else s.realm
+                goals.append(Goal(s.name, after[s.name], given, realm))
         for m in movements(machine.written()):
             given = tuple(after[name] for name in LEANS.get(m.name, ()) if name in after)
-            goals.append(Goal(m.name, m.formula(self.start.state, machine), given))
+            goals.append(Goal(m.name, m.formula(self.start.state, machine), given, own))
         return goals
 
     def outcomes(self, number: int, goals: list[Goal], assumed: list[Term]) -> list[Outcome] | None:

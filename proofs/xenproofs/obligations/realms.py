@@ -32,15 +32,19 @@ class Realm:
 MEMORY: Final = Realm("memory", REF_DATATYPE, REF_SORTS)
 EVENTS: Final = Realm("events", f"{VCPU_DATATYPE}\n{REF_DATATYPE}", (FRAME, FLIGHT), VCPU_NAMES)
 """Here a virtual CPU is a pair of numbers: ports name theirs by number."""
-REALMS: Final = (MEMORY, EVENTS)
+GRANTS: Final = Realm("grants", MEMORY.preamble, MEMORY.sorts)
+"""Memory's statements and those of grants: mappings hold frames, and what grants are about is frames."""
+REALMS: Final = (MEMORY, EVENTS, GRANTS)
 
 
 def realm_of_subsystem(subsystem: str) -> Realm:
     """Return the realm of a subsystem's statements."""
-    return EVENTS if subsystem == "events" else MEMORY
+    return {EVENTS.name: EVENTS, GRANTS.name: GRANTS}.get(subsystem, MEMORY)
 
 
-def realm_of_writes(writes: Iterable[str]) -> Realm:
+def realm_of_step(subsystem: str, writes: Iterable[str]) -> Realm:
     """Return the realm of a step: that of event channels if it writes nothing else."""
+    if subsystem == GRANTS.name:
+        return GRANTS
     tables = {cell.split(".")[0] for cell in writes}
     return EVENTS if tables and tables <= set(EVENT_TABLES) else MEMORY

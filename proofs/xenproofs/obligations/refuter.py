@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from xenproofs.obligations.event_instance import TABLES, event_exact, event_instance
 from xenproofs.obligations.instance import SMALL, Instance, Size, exact, instance
-from xenproofs.obligations.realms import EVENTS, MEMORY, realm_of_writes
+from xenproofs.obligations.realms import EVENTS, realm_of_step
 from xenproofs.obligations.statements import statements
 from xenproofs.solvers.verdict import Verdict, script
 from xenproofs.solvers.z3_solver import Z3
@@ -67,7 +67,7 @@ def start(size: Size) -> tuple[Instance, Start]:
     made = instance(size)
     path = Path((), lambda _: True, disabled=ALL_AXIOMS, running=False)
     state = SymbolicMachine(path, made.scope)
-    by_name = {s.name: s.formula(state) for s in statements() if s.realm == MEMORY}
+    by_name = {s.name: s.formula(state) for s in statements() if s.realm != EVENTS}
     shown = frozenset(SCHEMA) - frozenset(EVENT_TABLES)
     return made, Start(state, [*by_name.values(), *exact(state, made)], by_name, shown)
 
@@ -126,7 +126,7 @@ def _arguments(made: Instance, before: Start, subject: Subject) -> list[Term]:
 
 def refute(subject: Subject, only: Sequence[str] = (), size: Size = SMALL, rlimit: int = RLIMIT) -> Search:
     """Look for a state from which the step breaks a statement (one of `only`, if given)."""
-    events = realm_of_writes(subject.writes) == EVENTS
+    events = realm_of_step(subject.subsystem, subject.writes) == EVENTS
     made, before = start_of_events() if events else start(size)
     began = time.perf_counter()
     machines: list[SymbolicMachine] = []

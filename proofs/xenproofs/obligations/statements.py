@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from xenmodel.events import queues as event_books
+from xenmodel.grants import holding as grant_holding
+from xenmodel.grants import representation as grant_books
 from xenmodel.hardware import representation as tlb
 from xenmodel.memory import books, holding, representation
 from xenproofs.obligations.event_lemmas import EVENT_LEMMAS
@@ -22,11 +24,15 @@ from xenproofs.symbolic.sorts import (
     K_DOMAIN,
     K_FLIGHT,
     K_FRAME,
+    K_GRANT,
+    K_HANDLE,
     K_INDEX,
     K_PAGE,
     K_PIRQ,
+    K_PLACE,
     K_PORT,
     K_PRIORITY,
+    K_SIDE,
     K_SLOT,
     K_VCPU,
     K_VIRQ,
@@ -37,6 +43,7 @@ from xenproofs.symbolic.state import EVENT_TABLES, SCHEMA, enumerations
 from xenproofs.symbolic.terms import BOOL, INT
 from xenproofs.symbolic.values import lift, wrap
 from xenspec.events import invariants as event_safety
+from xenspec.grants import invariants as grant_safety
 from xenspec.memory import invariants as safety
 from xenspec.vocabulary import SLOTS
 
@@ -81,6 +88,16 @@ KEYS: Final[dict[str, tuple[Kind, ...]]] = {
     "QueueId": (K_VCPU, K_PRIORITY),
     "VirqId": (K_VCPU, K_VIRQ),
     "PirqId": (K_DOMAIN, K_PIRQ),
+    "GrantId": (K_DOMAIN, K_GRANT),
+    "HandleId": (K_DOMAIN, K_HANDLE),
+    "UnmapId": (K_VCPU, K_PLACE),
+    "CopyId": (K_VCPU, K_SIDE),
+    "GrantFrameId": (K_DOMAIN, K_INDEX),
+    "DeviceMapHold": (K_FRAME, K_DOMAIN, K_HANDLE),
+    "UnmappedHostHold": (K_FRAME, K_VCPU, K_PLACE),
+    "UnmappedDeviceHold": (K_FRAME, K_VCPU, K_PLACE),
+    "GrantFrameHold": (K_FRAME, K_DOMAIN, K_INDEX),
+    "StatusFrameHold": (K_FRAME, K_DOMAIN, K_INDEX),
 }
 """The kinds of each key type of the invariants, by its name."""
 
@@ -154,7 +171,28 @@ def statements() -> list[Statement]:
         Statement(text.__name__, "memory", (text.__doc__ or "").strip(), kinds, text, proof_only=True)
         for kinds, text in LEMMAS
     ]
-    return found + _of_events()
+    return found + _of_grants() + _of_events()
+
+
+NOT_PROVED: Final = frozenset(
+    {"cached_foreign_translation_is_granted", "copied_frame_is_the_granting_domains"}
+)
+"""Invariants of grants that the monitor checks and nothing proves yet: neither assumed nor proved."""
+
+
+def _of_grants() -> list[Statement]:
+    """Return every statement about grants."""
+    found = [
+        _statement(i.name, i.subsystem, i.sentence, i.key, i.function)
+        for i in grant_safety.SAFETY
+        if i.name not in NOT_PROVED
+    ]
+    found += [
+        _statement(i.name, i.subsystem, i.sentence, i.key, i.function) for i in grant_books.REPRESENTATION
+    ]
+    return found + [
+        _statement(i.name, i.subsystem, i.sentence, i.key, i.function) for i in grant_holding.HOLDING
+    ]
 
 
 def _of_events() -> list[Statement]:

@@ -19,12 +19,16 @@ from xenproofs.symbolic.sorts import (
     K_DOMAIN,
     K_FLIGHT,
     K_FRAME,
+    K_GRANT,
+    K_HANDLE,
     K_INDEX,
     K_NUMBER,
     K_PAGE,
     K_PIRQ,
+    K_PLACE,
     K_PORT,
     K_PRIORITY,
+    K_SIDE,
     K_SLOT,
     K_VCPU,
     K_VIRQ,
@@ -34,7 +38,23 @@ from xenproofs.symbolic.sorts import (
 )
 from xenproofs.symbolic.terms import BOOL
 from xenproofs.symbolic.values import Truth, Value, lift, wrap
-from xenspec.vocabulary import SLOTS, Cpu, DomId, EntryId, FlightId, Mfn, PageType, PortId, VcpuId
+from xenspec.vocabulary import (
+    SLOTS,
+    CopyId,
+    Cpu,
+    DomId,
+    EntryId,
+    FlightId,
+    GrantFrameId,
+    GrantId,
+    HandleId,
+    Mfn,
+    PageType,
+    PortId,
+    TransferId,
+    UnmapId,
+    VcpuId,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,9 +86,16 @@ BY_TYPE: Final[dict[int, tuple[Kind, ...]]] = {
     id(Cpu): (K_CPU,),
     id(EntryId): (K_FRAME, K_SLOT),
     id(PortId): (K_DOMAIN, K_PORT),
+    id(GrantId): (K_DOMAIN, K_GRANT),
+    id(HandleId): (K_DOMAIN, K_HANDLE),
+    id(UnmapId): (K_VCPU, K_PLACE),
+    id(CopyId): (K_VCPU, K_SIDE),
+    id(GrantFrameId): (K_DOMAIN, K_INDEX),
+    id(TransferId): (K_VCPU,),
 }
 TUPLES: Final[tuple[tuple[object, tuple[Kind, ...]], ...]] = (
     (tuple[int, int], (K_NUMBER, K_NUMBER)),
+    (tuple[FlightId, FlightId], (K_FLIGHT, K_FLIGHT)),
     (tuple[bool, bool, bool, bool], (K_BOOL,) * 4),
 )
 
@@ -181,13 +208,15 @@ def subject(name: str, function: Callable[..., object], writes: frozenset[str]) 
     return Subject(name, function.__module__, function, parameters, keywords, writes)
 
 
-LATER: Final = frozenset({"bury", "bury_vcpu", "create_domain", "create_vcpu", "idle_cpu"})
+LATER: Final = frozenset(
+    {"bury", "bury_vcpu", "change_version", "create_domain", "create_vcpu", "idle_cpu", "map_granted"}
+)
 """Single steps that are no subjects yet. Those that build and bury a domain: no invariant says yet what a
 domain that does not exist must not own. And `idle_cpu` writes the row of an idle virtual CPU: none says yet
 that a guest's virtual CPU is none of these."""
 OTHER_GEOMETRIES: Final = frozenset({"claim_top_l2", "clear_unused"})
 """Steps that only PAE tables take: of the 4-level machine that is proved, no state lets them end well."""
-PROVED: Final = frozenset({"memory", "tlb", "domains", "events"})
+PROVED: Final = frozenset({"memory", "tlb", "domains", "events", "grants"})
 """Subsystems whose steps are subjects; the steps of others are listed as not proved yet (`awaiting`)."""
 
 

@@ -61,6 +61,13 @@ K_BANK: Final = Kind("bank", INT)
 K_PRIORITY: Final = Kind("priority", INT)
 K_VIRQ: Final = Kind("virq", INT)
 K_PIRQ: Final = Kind("pirq", INT)
+K_GRANT: Final = Kind("grant", INT)
+"""The number of an entry of a grant table."""
+K_HANDLE: Final = Kind("handle", INT)
+K_PLACE: Final = Kind("place", INT)
+"""The place of an unmapping in its batch."""
+K_SIDE: Final = Kind("side", INT)
+"""Of a copy: 0 source, 1 destination."""
 K_NUMBER: Final = Kind("number", INT)
 """A plain number that nothing quantifies over."""
 
@@ -70,6 +77,10 @@ REF_DATATYPE: Final = (
     "(r_old (old_of Vcpu)) (r_partial (partial_of Frame)) (r_gdt (gdt_of Vcpu) (gdt_index Int)) "
     "(r_ldt (ldt_of Vcpu) (ldt_index Int)) (r_vcpu_info (info_of Vcpu)) "
     "(r_event_frame (event_of Int) (event_index Int)) (r_eoi_frame (eoi_of Int)) "
+    "(r_device_map (device_map_of Int) (device_map_handle Int)) "
+    "(r_unmapped_host (host_of Vcpu) (host_place Int)) "
+    "(r_unmapped_device (device_of Vcpu) (device_place Int)) "
+    "(r_grant_frame (grant_of Int) (grant_index Int)) (r_status_frame (status_of Int) (status_index Int)) "
     "(r_allocated (allocation_of Frame)) (r_flight (flight_of Flight)) (r_other (other_number Int)))))"
 )
 """Holders of references, as xenmodel.memory.holders names them, in SMT-LIB."""

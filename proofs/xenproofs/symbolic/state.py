@@ -35,11 +35,13 @@ from xenmodel.events.rows import (
     Upcall,
     Wait,
 )
+from xenmodel.grants.rows import ActiveGrant, CopySide, GrantTable, Mapping, Transfer, Unmapping
 from xenmodel.hardware.rows import TlbEntry
 from xenmodel.memory.rows import Entry, Flight, Frame, MachineToPhys
 from xenproofs.symbolic import terms
 from xenproofs.symbolic.census import Census
 from xenproofs.symbolic.ghost import CountsTable, HeldTable, SymbolicGhost
+from xenproofs.symbolic.grants import SymbolicGrants
 from xenproofs.symbolic.rows import SymbolicTable
 from xenproofs.symbolic.sorts import (
     FRAME,
@@ -48,12 +50,16 @@ from xenproofs.symbolic.sorts import (
     K_DOMAIN,
     K_FLIGHT,
     K_FRAME,
+    K_GRANT,
+    K_HANDLE,
     K_INDEX,
     K_NUMBER,
     K_PAGE,
     K_PIRQ,
+    K_PLACE,
     K_PORT,
     K_PRIORITY,
+    K_SIDE,
     K_SLOT,
     K_VCPU,
     K_VIRQ,
@@ -103,10 +109,20 @@ SCHEMA: Final[dict[str, tuple[type, tuple[Kind, ...]]]] = {
     "handlers": (Handler, (K_VCPU,)),
     "scans": (Scan, (K_VCPU, K_BANK)),
     "taken": (Taken, (K_VCPU, K_PRIORITY)),
+    "grant_tables": (GrantTable, (K_DOMAIN,)),
+    "grant_frames": (NamedFrame, (K_DOMAIN, K_INDEX)),
+    "status_frames": (NamedFrame, (K_DOMAIN, K_INDEX)),
+    "active": (ActiveGrant, (K_DOMAIN, K_GRANT)),
+    "mappings": (Mapping, (K_DOMAIN, K_HANDLE)),
+    "unmappings": (Unmapping, (K_VCPU, K_PLACE)),
+    "copies": (CopySide, (K_VCPU, K_SIDE)),
+    "transfers": (Transfer, (K_VCPU,)),
 }
 """Every table of Machine: its row class and what it is keyed by. A test compares this with Machine."""
-EVENT_TABLES: Final = tuple(SCHEMA)[tuple(SCHEMA).index("channels") :]
+EVENT_TABLES: Final = tuple(SCHEMA)[tuple(SCHEMA).index("channels") : tuple(SCHEMA).index("grant_tables")]
 """The tables of event channels."""
+GRANT_TABLES: Final = tuple(SCHEMA)[tuple(SCHEMA).index("grant_tables") :]
+"""The tables of grants."""
 
 CPU_COUNT: Final = terms.symbol("cpu_count", INT)
 
@@ -156,6 +172,7 @@ class SymbolicMachine:
         self.tlb = self.tables["tlb"]
         self.world = self.tables["world"]
         self._add_event_channels()
+        self._add_grants()
         self.words = SymbolicWords(path, scope)
         self.ghost = SymbolicGhost(path, scope)
         self.ghost.watch_links(self.entries, self._note_author)
@@ -178,7 +195,14 @@ class SymbolicMachine:
         for name in EVENT_TABLES:
             setattr(self, name, self.tables[name])
         self.census = Census(self.tables, self.path, self.scope)
-        self.workers, self.used = self.census.workers, self.census.used
+        self.workers, self.used = self.census.sizes["workers"], self.census.sizes["used"]
+
+    def _add_grants(self) -> None:
+        """Give the machine the tables of grants, and the sizes that go with them."""
+        for name in GRANT_TABLES:
+            setattr(self, name, self.tables[name])
+        self.pins, self.shares = self.census.sizes["pins"], self.census.sizes["shares"]
+        self.grants = SymbolicGrants(self.path)
 
     def _note_author(self, keys: tuple[Term, ...]) -> None:
         """Remember by whose call an entry is linked."""

@@ -10,6 +10,7 @@ from xenspec.invariant import Kind, Registry
 from xenspec.logic import Not, both, conj, either, implies
 from xenspec.memory.frames import NO_FRAME
 from xenspec.vocabulary import (
+    DOMID_INVALID,
     WRITABLE,
     CopyId,
     GrantFrameId,
@@ -47,9 +48,15 @@ def _device_pin(s: GrantState, use: UseRow) -> bool:
     )
 
 
+def _is_kept(s: GrantState, use: UseRow) -> bool:
+    """The frame was not freed, and is writable memory in use if the use writes."""
+    frame = s.frames[use.frame]
+    return (frame.owner != DOMID_INVALID) & (use.readonly | ((frame.type == WRITABLE) & frame.validated))
+
+
 def _is_held(s: GrantState, use: UseRow) -> bool:
-    """The frame is the granting domain's still, and writable memory if the use writes."""
-    return (s.frames[use.frame].owner == use.domain) & (use.readonly | (s.frames[use.frame].type == WRITABLE))
+    """The frame is the granting domain's still, and writable memory in use if the use writes."""
+    return (s.frames[use.frame].owner == use.domain) & _is_kept(s, use)
 
 
 # --- Mappings ---------------------------------------------------------------------------------------------
@@ -102,9 +109,14 @@ def device_mapping_keeps_its_frame(s: GrantState, h: HandleId) -> bool:
 
 @invariant(property=(7, 8, 28), advisories=(218,))
 def unmapped_frame_stays_until_the_flush(s: GrantState, u: UnmapId) -> bool:
-    """What was unmapped stays its owner's, and writable memory if it was, until the flush is over."""
+    """What was unmapped stays somebody's, and writable memory if it was, until the flush is over."""
+    # A handle whose own entry was overwritten ends with any entry that maps what it mapped: that may be by a
+    # later grant of the same frame, by another owner. What devices have stays the granting domain's.
     row = s.unmappings[u]
-    return implies(row.host | row.device, lambda: _is_held(s, row))
+    return conj(
+        implies(row.host, lambda: _is_kept(s, row)),
+        implies(row.device, lambda: _is_held(s, row)),
+    )
 
 
 @invariant(property=(8, 28), advisories=(218,))
@@ -119,12 +131,16 @@ def unmapping_is_pinned_until_the_flush(s: GrantState, u: UnmapId) -> bool:
 
 @invariant(property=28)
 def copy_is_of_what_was_granted(s: GrantState, c: CopyId) -> bool:
-    """A side of a copy that uses a grant has a pin, and its frame is the granting domain's still."""
+    """A side of a copy that uses a grant has a pin, and is of what its entry grants."""
     row = s.copies[c]
-    return implies(
-        row.pinned,
-        lambda: _grants(s, row, c[0][0]) & _host_pin(s, row) & (s.frames[row.frame].owner == row.domain),
-    )
+    return implies(row.pinned, lambda: _grants(s, row, c[0][0]) & _host_pin(s, row))
+
+
+@invariant(property=28)
+def copied_frame_is_the_granting_domains(s: GrantState, c: CopyId) -> bool:
+    """The frame of a side of a copy that uses a grant is the granting domain's still."""
+    row = s.copies[c]
+    return implies(row.pinned, lambda: s.frames[row.frame].owner == row.domain)
 
 
 # --- Pages of tables --------------------------------------------------------------------------------------
@@ -136,6 +152,7 @@ def _is_shared(s: GrantState, f: Mfn, domain: int) -> bool:
         (s.frames[f].owner == domain)
         & s.frames[f].allocated
         & (s.frames[f].type == WRITABLE)
+        & s.frames[f].validated
         & (s.frames[f].type_count > 0)
     )
 
