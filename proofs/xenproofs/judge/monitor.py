@@ -33,12 +33,13 @@ from xenproofs.judge.adapter import AnyInvariant, keys_of, stateless
 from xenproofs.judge.authors import Authors
 from xenproofs.judge.bundles import KINDS, OWN_TABLES, Bundle, Dependency, Tally, cells_of
 from xenproofs.judge.counting import CELLS, RunningCounts
+from xenproofs.judge.declaring import Declared
 from xenproofs.judge.explain import explain
 from xenproofs.judge.ghost import HolderSets
 from xenproofs.judge.granting import CELLS as GRANT_CELLS
 from xenproofs.judge.granting import GrantBooks, GrantTables
 from xenproofs.judge.holdings import of_frame
-from xenproofs.judge.recording import ALL_FIELDS, Change, Recorder, Write
+from xenproofs.judge.recording import ALL_FIELDS, Change, Recorder
 from xenproofs.judge.refinement import forbidden
 from xenproofs.judge.tracking import Ghosts, StateView, store_of
 from xenspec.events.invariants import SAFETY as EVENTS
@@ -61,6 +62,8 @@ CALL_INVARIANTS: Final = (
 """What call mode checks: it keeps no sets of holders."""
 STEP_INVARIANTS: Final = (*CALL_INVARIANTS, *stateless(HOLDING), *stateless(GRANT_HOLDING))
 """All of them."""
+Concerned = list[tuple[Bundle, Dependency]]
+"""Bundles, each with how it depends on a table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +106,16 @@ class Monitor:
     counting: RunningCounts
     authors: Authors
     grants: GrantBooks
+    declared: Declared
     sets: HolderSets | None
     """The holders as steps tell them, in step mode."""
     actor: DomId = DomId(0)
     """The domain whose call is being made."""
-    _by_table: dict[str, list[tuple[Bundle, Dependency]]] = field(
-        default_factory=dict[str, list[tuple[Bundle, Dependency]]]
-    )
+    _by_table: dict[str, Concerned] = field(default_factory=dict[str, Concerned])
+    _concerned: dict[str, dict[int, Concerned]] = field(default_factory=dict[str, dict[int, Concerned]])
+    """The same, by table and by the fields that changed."""
+    _holds: dict[str, Bundle] = field(default_factory=dict[str, Bundle])
+    """The bundle of each kind of holder."""
     _count_fields: tuple[int, int] = (0, 0)
     """The fields of `counts` that are about holders, and those about linear entries."""
 
@@ -149,6 +155,7 @@ class Monitor:
             counting=RunningCounts(recorder, store_of(sets.counts), holders=not steps),
             authors=authors,
             grants=GrantBooks(recorder, books, store_of(authors.table)),
+            declared=Declared(recorder.layouts),
             sets=sets if steps else None,
         )
         monitor._find_dependencies()
@@ -161,6 +168,8 @@ class Monitor:
             self._by_table[table] = [
                 (b, b.dependencies[table]) for b in self.bundles.values() if table in b.dependencies
             ]
+            self._concerned[table] = {}
+        self._holds = {KINDS[key_type]: b for key_type, b in self.bundles.items() if key_type in KINDS}
         mask = layouts["counts"].mask
         self._count_fields = (mask(frozenset({"typed", "general"})), mask(frozenset({"own", "uses"})))
 
@@ -207,19 +216,26 @@ class Monitor:
             fields = 0
             for change in of_table:
                 fields |= change[1]
-            for bundle, dependency in self._by_table[table]:
-                if fields & dependency.mask and (dependency.own or dependency.readers):
+            concerned = self._concerned[table].get(fields)
+            for bundle, dependency in self._concern(table, fields) if concerned is None else concerned:
+                if dependency.own or dependency.readers:
                     bundle.spread(dependency, of_table)
-        if self.steps:
-            self._mark_holds(changes.get("held", ()))
+        if self.sets is not None and "held" in changes:
+            self._mark_holds(changes["held"])
         return self._run()
+
+    def _concern(self, table: str, fields: int) -> Concerned:
+        """Return the bundles that some fields of a table concern."""
+        found = [(bundle, d) for bundle, d in self._by_table[table] if fields & d.mask]
+        self._concerned[table][fields] = found
+        return found
 
     def _counted(self) -> list[Change]:
         """Return which counts have changed."""
         of_holders, of_entries = self._count_fields
         counting, known = self.counting, store_of(self.machine.frames)
-        found = [Change(f, of_holders, (), ()) for f in counting.touched if f in known]
-        found += [Change(f, of_entries, (), ()) for f in counting.relinked if f in known]
+        found: list[Change] = [(f, of_holders, (), ()) for f in counting.touched if f in known]
+        found += [(f, of_entries, (), ()) for f in counting.relinked if f in known]
         counting.touched.clear()
         counting.relinked.clear()
         return found
@@ -247,15 +263,14 @@ class Monitor:
 
     def _mark_holds(self, changes: Iterable[Change]) -> None:
         """Mark the instances of holds that are new."""
-        by_kind = {KINDS[key_type]: b for key_type, b in self.bundles.items() if key_type in KINDS}
         for frame, (kind, a, b) in keys_of(changes, store_of(self.ghosts.held)):
-            if kind in by_kind:
-                by_kind[kind].mark((frame, a, b))
+            if kind in self._holds:
+                self._holds[kind].mark((frame, a, b))
 
     def _admit(self, sets: HolderSets, changes: dict[str, list[Change]]) -> None:
         """Let frames that were not known before have the holders that their first rows show."""
         frames = store_of(self.machine.frames)
-        new = [change for change in changes.get("frames", ()) if change.mask == ALL_FIELDS]
+        new = [change for change in changes.get("frames", ()) if change[1] == ALL_FIELDS]
         for f in keys_of(new, frames):
             for frame, holder, typed, general in of_frame(f, frames.fresh(f)):
                 sets.take(frame, holder, typed=typed, general=general)
@@ -279,10 +294,9 @@ class Monitor:
 
     def _forbidden(self, changes: dict[str, list[Change]]) -> list[Violation]:
         """Return the rows that changed as the specification allows no step to change them."""
-        fields = {table: layout.fields for table, layout in self.recorder.layouts.by_table.items()}
         return [
             Violation(found.rule, found.key, found.sentence, found.properties, found.changed)
-            for found in forbidden(changes, fields)
+            for found in forbidden(changes, self.recorder.layouts)
         ]
 
     def drive(
@@ -317,7 +331,8 @@ class Monitor:
 
     def _undeclared(self, step: str, changes: dict[str, list[Change]]) -> list[Violation]:
         """Return the writes that a step does not declare."""
-        declared = WRITES.get(step, ())
+        writes = WRITES.get(step, ())
+        suspects = self.declared.suspects(writes, changes)
         return [
             Violation(
                 "declared_writes",
@@ -326,8 +341,8 @@ class Monitor:
                 (10, 16),
                 (f"{step or 'nothing'}: {write.cell} from {write.before} to {write.after}",),
             )
-            for write in self.recorder.writes(changes)
-            if write.cell.table not in GHOST_TABLES and _place(write) not in declared
+            for write in (self.recorder.writes(suspects) if suspects else ())
+            if f"{write.cell.table}.{write.cell.field}" not in writes
         ]
 
     # --- What was done --------------------------------------------------------------------------------------
@@ -355,9 +370,6 @@ class Monitor:
         return [tally.invariant.name for tally in self.tallies() if not tally.witnessed]
 
 
-GHOST_TABLES: Final = frozenset({"held", "counts", "authors", "granted", "pins", "shares"})
-
-
 def _recorder(
     machine: Machine, sets: HolderSets, chosen: list[AnyInvariant], *, steps: bool, sequential: bool
 ) -> Recorder:
@@ -381,10 +393,6 @@ def _wanted(chosen: list[AnyInvariant]) -> dict[str, set[str]]:
         if table != "flights":
             wanted.setdefault(table, set()).add(name)
     return wanted
-
-
-def _place(write: Write) -> str:
-    return f"{write.cell.table}.{write.cell.field}"
 
 
 def _nothing() -> None:

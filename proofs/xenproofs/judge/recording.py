@@ -15,7 +15,7 @@ from copy import copy
 from dataclasses import dataclass, fields
 from itertools import compress
 from operator import attrgetter, ne
-from typing import Final, Generic, NamedTuple, TypeVar
+from typing import Final, Generic, NamedTuple, TypeAlias, TypeVar
 
 from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.machine import TABLES, Machine, plain_machine
@@ -53,13 +53,8 @@ class Write(NamedTuple):
     after: object
 
 
-class Change(NamedTuple):
-    """A row that changed: which fields (a bit for each), and the recorded fields before and after."""
-
-    key: Hashable
-    mask: int
-    old: Values
-    new: Values
+Change: TypeAlias = tuple[Hashable, int, Values, Values]
+"""A row that changed: its key, which fields (a bit for each), and the recorded fields before and after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +139,10 @@ class Journal(PlainTable[K, R], Generic[K, R]):
             old, new = known[key], read(row)
             if key in created:
                 known[key] = new
-                found.append(Change(key, ALL_FIELDS, old, new))
+                found.append((key, ALL_FIELDS, old, new))
             elif new != old:
                 known[key] = new
-                found.append(Change(key, sum(compress(self._bits, map(ne, old, new))), old, new))
+                found.append((key, sum(compress(self._bits, map(ne, old, new))), old, new))
         self.clear()
         if created:
             created.clear()
@@ -222,7 +217,7 @@ class JournalWords(PlainWords):
         """Return the words that differ from what they were at the last drain; begin anew."""
         mask = 1 << self.layout.first_bit
         found: list[Change] = [
-            Change(key, mask, (old,), (new,)) for key, old in self.before.items() if (new := self[key]) != old
+            (key, mask, (old,), (new,)) for key, old in self.before.items() if (new := self[key]) != old
         ]
         self._emptied.update(key for key in self.before if not self[key])
         self.before.clear()

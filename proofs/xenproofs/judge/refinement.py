@@ -6,10 +6,11 @@ Rules speak of single rows, so that the check costs what changed.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Final
 
 from xenproofs.judge.adapter import AnyTransition, rowless
-from xenproofs.judge.recording import Change
+from xenproofs.judge.recording import Change, Layouts, Values
 from xenspec.memory.transitions import CPUS, DOMAINS, ENTRIES, FRAMES, VCPUS, WORLD
 
 RULES: Final = {
@@ -36,35 +37,25 @@ class Forbidden:
     """What changed, as `field before -> after`."""
 
 
-class Row:
-    """A row's recorded values, by field."""
+def forbidden(changes: Mapping[str, Iterable[Change]], layouts: Layouts) -> list[Forbidden]:
+    """Return the changes that are no allowed transition."""
+    found: list[Forbidden] = []
+    for table, rules in RULES.items():
+        for change in changes.get(table, ()):
+            fields = layouts.by_table[table].fields
+            before, after = (_row(fields, values) for values in change[2:])
+            found += [_forbidden(rule, change, fields) for rule in rules if not rule.function(before, after)]
+    return found
 
-    __slots__ = ("_values",)
 
-    def __init__(self, fields: tuple[str, ...], values: tuple[object, ...]) -> None:
-        self._values = dict(zip(fields, values, strict=True))
-
-    def __getattr__(self, field: str) -> object:
-        return self._values[field]
-
-
-def forbidden(
-    changes: Mapping[str, Iterable[Change]], fields: Mapping[str, tuple[str, ...]]
-) -> list[Forbidden]:
-    """Return the changes that are no allowed transition; `fields` are the recorded fields by table."""
-    return [
-        _forbidden(rule, change, fields[table])
-        for table, rules in RULES.items()
-        for change in changes.get(table, ())
-        for rule in rules
-        if not rule.function(Row(fields[table], change.old), Row(fields[table], change.new))
-    ]
+def _row(fields: tuple[str, ...], values: Values) -> SimpleNamespace:
+    """Return a row's recorded values, by field."""
+    return SimpleNamespace(**dict(zip(fields, values, strict=True)))
 
 
 def _forbidden(rule: AnyTransition, change: Change, fields: tuple[str, ...]) -> Forbidden:
+    key, _, before, after = change
     changed = tuple(
-        f"{name} {old} -> {new}"
-        for name, old, new in zip(fields, change.old, change.new, strict=True)
-        if old != new
+        f"{name} {old} -> {new}" for name, old, new in zip(fields, before, after, strict=True) if old != new
     )
-    return Forbidden(rule.name, rule.sentence, rule.properties, rule.table, change.key, changed)
+    return Forbidden(rule.name, rule.sentence, rule.properties, rule.table, key, changed)

@@ -53,7 +53,7 @@ class CheckedBench:
         self._written.update(keys_of(changes.get("words", ()), self._monitor.recorder.words.before))
         for name, of_table in changes.items():
             if name != "words":
-                self._changed.setdefault(name, set()).update(change.key for change in of_table)
+                self._changed.setdefault(name, set()).update(key for key, *_ in of_table)
         return self._monitor.after(changes)
 
 
