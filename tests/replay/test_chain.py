@@ -5,15 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from msgspec import structs
 
-from tests.replay.boot import BOOT, CHECKPOINT, START, call, content, lines, replayed, written
+from tests.replay.boot import BOOT, CHECKPOINT, START, content, lines, replayed, written
 from xenproofs.judge.replay.beginning import begin
-from xenproofs.judge.replay.checking import Check, Checking
 from xenproofs.judge.replay.playing import play_all
 from xenproofs.judge.replay.saving import save
+from xenproofs.judge.trace import read_recording
 from xenspec.errors import BadInput
-from xenspec.vocabulary import Mfn
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -105,17 +103,34 @@ def test_the_last_call_to_play_may_be_chosen() -> None:
     assert replay.position.top == 100
 
 
-def test_another_vcpu_s_base_pointer_is_learnt_from_its_first_call(shared: Path) -> None:
-    """A snapshot in the middle of a run shows the base pointers of one vCPU."""
-    replay = begin(shared / "recordings" / "r3_snap_0.json.gz")
-    Checking(replay, Check.STEP)
-    base = Mfn(0x12A10)
-    assert replay.machine.unattributed[base].typed == 1
-    line = structs.replace(call(40), n=61_679, vcpu=1, cr3=base)
-    replay.play(BOOT, [structs.replace(line, cr3=Mfn(0x12A11)), line, line])
-    assert [d.why for d in replay.report.diverged.first] == [
-        "at entry Xen's base pointer is 0x12a11, the model has none"
-    ]
-    assert replay.report.assumed["base pointer of a vCPU that the snapshot does not show"] == 1
-    assert replay.machine.unattributed[base].typed == 0
-    assert not replay.report.checked.violated
+SMP = "qemu, -smp 2"
+
+
+def test_other_vcpus_call_while_a_checkpoint_is_announced(tmp_path: Path, shared: Path) -> None:
+    """The calls that they make meanwhile are in the file before, with higher numbers."""
+    middle = shared / "recordings" / "r3_snap_0.json.gz"
+    header = read_recording(shared / "recordings" / "r3_boot.jsonl.gz").header
+    for first_n, unseen in ((61_678, 0), (61_679, 0), (61_691, 12)):
+        replay = begin(middle)
+        empty = written(
+            tmp_path / f"{first_n}.jsonl", [], phase="workload", first_n=first_n, machine=header.machine
+        )
+        play_all(replay, [empty])
+        assert replay.report.assumed.total() == len(replay.unseen.frames) + unseen
+    late = written(tmp_path / "late.jsonl", [], phase="workload", first_n=70_000, machine=header.machine)
+    with pytest.raises(BadInput, match="a gap"):
+        play_all(begin(middle), [late])
+
+
+def test_a_recording_may_begin_behind_the_last_call_or_behind_the_last_line(tmp_path: Path) -> None:
+    for first_n, fits in ((END, True), (CUT + 1, True), (CUT, False)):
+        replay = begin(START)
+        replay.play(BOOT, [line for line in lines(END) if line.n < END])
+        replay.position.n = CUT
+        replay.position.machine = SMP
+        tail = written(tmp_path / f"{first_n}.jsonl", [], phase="workload", first_n=first_n, machine=SMP)
+        if fits:
+            play_all(replay, [tail])
+        else:
+            with pytest.raises(BadInput, match="an overlap"):
+                play_all(replay, [tail])

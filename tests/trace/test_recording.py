@@ -136,6 +136,16 @@ def test_one_call_of_a_second_vcpu_may_still_be_under_way_at_the_end(tmp_path: P
     assert len(list(read_recording(recording(tmp_path, lines)))) == 3
 
 
+def test_what_was_under_way_at_the_cut_may_come_in_the_next_file(tmp_path: Path) -> None:
+    """Of two vCPUs, one call that was issued before; and calls that the file before has already."""
+    early = [hypercall(9, vcpu=1), hypercall(10), hypercall(11, vcpu=1)]
+    late = [hypercall(13), hypercall(14, vcpu=1)]
+    for lines in (early, late):
+        assert [line.n for line in read_recording(recording(tmp_path, lines, first_n=10))]
+    for lines in ([*early, hypercall(9, vcpu=2)], [hypercall(13), hypercall(14)], [*late, hypercall(18)]):
+        assert refused(recording(tmp_path, lines, first_n=10)).field == "n"
+
+
 @pytest.mark.parametrize(
     ("lines", "line"),
     [

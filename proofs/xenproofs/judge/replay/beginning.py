@@ -8,16 +8,17 @@ from typing import Final, TypeVar
 from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.machine import TABLES, plain_machine
 from xenproofs.judge.replay.engine import Replay
-from xenproofs.judge.replay.loading import START_OF_DAY, Recount, load_snapshot, make_rows_of_io
+from xenproofs.judge.replay.loading import DOMAIN0, START_OF_DAY, Recount, load_snapshot, make_rows_of_io
 from xenproofs.judge.replay.position import Position, at_snapshot
 from xenproofs.judge.replay.saving import META, cell_of, columns_of, plain
 from xenproofs.judge.replay.stores import GuestStores
+from xenproofs.judge.replay.unseen import Unseen, in_the_middle
 from xenproofs.judge.trace import Cell, Row, SavedState, Snapshot, is_state, read_snapshot, read_state
 from xenspec.errors import BadInput
 from xenspec.table import PlainTable, PlainWords
 
 T = TypeVar("T")
-NOT_ROWS: Final = ("meta", "ram", "words", "xen_slots", "known", "continued", "columns")
+NOT_ROWS: Final = ("meta", "ram", "words", "xen_slots", "known", "continued", "columns", "unseen")
 
 
 def begin(path: Path) -> Replay:
@@ -37,6 +38,9 @@ def begin(path: Path) -> Replay:
     _check_recount(path, snapshot, loaded.recount)
     stores = GuestStores(loaded.machine, loaded.words, known=set(snapshot.tables))
     replay = Replay(loaded.machine, stores, memory=loaded.memory, position=at_snapshot(snapshot))
+    if snapshot.snapshot != START_OF_DAY:
+        vcpus = loaded.machine.domains[DOMAIN0].vcpus
+        replay.unseen = in_the_middle(vcpus, loaded.recount.unattributed)
     if loaded.recount.unattributed:
         unexplained = "frame with references that the snapshot does not explain"
         replay.report.assumed[unexplained] = len(loaded.recount.unattributed)
@@ -87,9 +91,19 @@ def resumed(state: SavedState) -> Replay:
     known = {_number("known", row[0]) for row in tables["known"]}
     replay = Replay(m, GuestStores(m, words, known=known), memory=memory, position=_position(meta))
     replay.last_vcpu = _number("meta", meta["last_vcpu"])
+    replay.unseen = Unseen(bool(meta["middle"]), shown=_number("meta", meta["shown"]))
+    _fill_unseen(replay.unseen, tables["unseen"])
     for vcpu, op, args in tables["continued"]:
         replay.continued[_number("continued", vcpu)] = str(op), str(args)
     return replay
+
+
+def _fill_unseen(unseen: Unseen, rows: Sequence[Row]) -> None:
+    sets = unseen.sets()
+    for name, numbers in rows:
+        if not isinstance(name, str) or name not in sets or not isinstance(numbers, tuple):
+            raise _Misfit("unseen", f"a row is one of {', '.join(sets)}, and numbers")
+        sets[name].update(_number("unseen", number) for number in numbers)
 
 
 def fill(table: PlainTable[Cell, object], name: str, rows: Sequence[Row], columns: Cell) -> None:

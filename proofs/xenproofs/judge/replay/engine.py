@@ -27,11 +27,11 @@ from xenproofs.judge.replay.answers import (
     refusal_of,
 )
 from xenproofs.judge.replay.events import judge_events
-from xenproofs.judge.replay.loading import learn_base
 from xenproofs.judge.replay.position import Position
 from xenproofs.judge.replay.preemption import Had, Preemption, inner_done, stopped_in, unpins
 from xenproofs.judge.replay.report import Difference, ReplayReport
 from xenproofs.judge.replay.stores import GuestStores
+from xenproofs.judge.replay.unseen import Unseen
 from xenproofs.judge.trace import Hypercall, Line, Pending, PortPending, TrappedWrite
 from xenspec.vocabulary import DomId, PageType, VcpuId
 
@@ -50,6 +50,7 @@ class Replay:
     memory: MemoryMap
     report: ReplayReport = field(default_factory=ReplayReport)
     position: Position = field(default_factory=Position)
+    unseen: Unseen = field(default_factory=Unseen)
     before_line: Callable[[Line], None] | None = None
     """Called before every line."""
     before_call: Callable[[Call], None] | None = None
@@ -152,15 +153,20 @@ class Replay:
     def _at_entry(self, line: Hypercall) -> str:
         """Judge what is known before the call: the base pointer. Return what is wrong, else nothing."""
         v = VcpuId((line.dom, line.vcpu))
+        if line.vcpu in self.unseen.vcpus:
+            self.assume(self.unseen.base(self.machine, v, line.cr3))
         base = self.machine.vcpus[v].base
         if base != line.cr3:
-            if base == NO_FRAME and learn_base(self.machine, v, line.cr3):
-                self.report.assumed["base pointer of a vCPU that the snapshot does not show"] += 1
-                self.stores.learnt_something()
-                return ""
             mine = "the model has none" if base == NO_FRAME else f"the model's {base:#x}"
             return f"at entry Xen's base pointer is {line.cr3:#x}, {mine}"
         return ""
+
+    def assume(self, kinds: Iterable[str]) -> None:
+        """Count what was assumed of the state in which the replay began, and let it be looked at."""
+        before = self.report.assumed.total()
+        self.report.assumed.update(kinds)
+        if self.report.assumed.total() > before:
+            self.stores.learnt_something()
 
     def _count(self, line: Hypercall, judged: Judged, wrong: str, *, tail: bool) -> None:
         """Count a call whose answer the model has predicted."""
@@ -192,6 +198,8 @@ class Replay:
         """Let the model answer; None if it does not implement the call."""
         if isinstance(line.args, trace.Multicall):
             return self._multicall(x, line, line.args, ahead)
+        if isinstance(line.args, trace.SetGdt):
+            self.assume(self.unseen.gdt(self.machine, x.vcpu, line.args.frames))
         call = translate.single(line.op, line.args)
         if call is None:
             return others.answer(self, x, line)

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from xenmodel.abi import assist, pte
 from xenmodel.abi.memory_map import LOW_FRAMES, MemoryMap
 from xenmodel.machine import Machine, plain_machine
-from xenmodel.memory import holders
 from xenmodel.memory.rows import Entry, Frame, MachineToPhys, Place
 from xenproofs.judge.adapter import plain
 from xenproofs.judge.trace.pageinfo import PageInfo
@@ -143,25 +142,6 @@ def load_domain(m: Machine, snapshot: Snapshot, cpus: int) -> None:
         m.dirty[DOMAIN0, cpu].dirty = True
         m.cpus[cpu].current = VcpuId((0, cpu))
         m.vcpus[VcpuId((0, cpu))].cpu = cpu
-
-
-def learn_base(m: Machine, v: VcpuId, f: Mfn) -> bool:
-    """Take an unexplained reference of a top-level table for the base pointer of a vCPU, if it may be that.
-
-    A snapshot in the middle of a run shows one vCPU's base pointers; another's first call shows its own.
-    """
-    unknown, frame = m.unattributed[f], m.frames[f]
-    if v[1] >= m.domains[v[0]].vcpus or frame.type != TOP or not (unknown.typed and unknown.general):
-        return False
-    last = max(unknown.typed, unknown.general) - 1
-    m.ghost.move(f, (holders.unattributed(f)[0], f, last), holders.base(v, 0), typed=True, general=True)
-    unknown.typed -= 1
-    unknown.general -= 1
-    vcpu = m.vcpus[v]
-    vcpu.domain = DomId(v[0])
-    vcpu.base = f
-    vcpu.initialised = vcpu.up = True
-    return True
 
 
 def load_xen_slots(m: Machine, snapshot: Snapshot) -> None:

@@ -10,6 +10,7 @@ from xenmodel.memory.rows import Place
 from xenproofs.judge import trace
 from xenproofs.judge.replay import grants, ports
 from xenproofs.judge.replay.answers import Answer, Judged, recorded
+from xenproofs.judge.replay.unseen import STATE
 from xenproofs.judge.trace import Hypercall
 from xenspec.vocabulary import DOMID_INVALID, PAGE_SIZE, Errno, Mfn, VcpuId
 
@@ -22,6 +23,7 @@ WRITE_COMMAND = 0
 """CONSOLEIO_write."""
 PAUSES = ("block", "yield")
 """SCHEDOP_*: the vCPU waits, for an event or for its turn; the answer comes when it runs again."""
+SWITCHES = (trace.VcpuIsUp, trace.VcpuUp, trace.VcpuDown)
 ADDRESS_BITS = 0xFF
 """Where XENMEMF_address_bits stands in the flags of an extent."""
 
@@ -88,6 +90,9 @@ def _version(x: Call, line: Hypercall, args: trace.OtherArgs) -> Judged | None:
 def _vcpu(replay: "Replay", x: Call, line: Hypercall, args: trace.VcpuCall) -> int | None:
     """Answer the vcpu_op commands that concern frames or a vCPU's state."""
     v = VcpuId((line.dom, args.vcpuid))
+    if v[1] in replay.unseen.vcpus and v != x.vcpu and isinstance(args, SWITCHES) and line.ret in (0, 1):
+        replay.report.assumed[STATE] += 1
+        return line.ret if isinstance(args, trace.VcpuIsUp) else 0
     if isinstance(args, trace.VcpuIsUp):
         return vcpu_op.is_up(x, v)
     if isinstance(args, trace.RegisterVcpuInfo):

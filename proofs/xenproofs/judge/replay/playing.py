@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from xenproofs.judge.replay.engine import Replay
-from xenproofs.judge.replay.position import enter
+from xenproofs.judge.replay.position import enter, skipped
 from xenproofs.judge.trace import Line, Recording, read_recording
 from xenspec.errors import BadInput
 
 RARELY = (100_000, 50, 100)
 """Thresholds of the cyclic garbage collector while a replay runs: it makes hardly any cycles."""
+
+MEANWHILE = "call of another vCPU between the snapshot and the recording"
 
 
 def play_all(replay: Replay, paths: Sequence[Path], until: int | None = None) -> None:
@@ -23,6 +25,8 @@ def play_all(replay: Replay, paths: Sequence[Path], until: int | None = None) ->
     with collecting_rarely():
         for index, path in enumerate(paths):
             recording = read_recording(path)
+            if unseen := skipped(replay.position, recording.header):
+                replay.report.assumed[MEANWHILE] += unseen
             behind = enter(replay.position, recording.header, path, resume=index == 0)
             if not replay.play(path, _after(replay, recording, behind), until):
                 return

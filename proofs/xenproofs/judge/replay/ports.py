@@ -8,6 +8,7 @@ of which domain it is, which vCPU is told, and by which ABI.
 
 from typing import TYPE_CHECKING, Final, TypeAlias
 
+from xenmodel.abi.event import LOWEST_PRIORITY
 from xenmodel.events import arguments as calls
 from xenmodel.events.calls import event_channel_op
 from xenmodel.events.delivery import raise_port
@@ -19,6 +20,7 @@ from xenmodel.machine import Machine
 from xenproofs.judge import trace
 from xenproofs.judge.replay.answers import Answer, Judged, recorded
 from xenproofs.judge.replay.report import Difference
+from xenproofs.judge.replay.unseen import ABI, EVENT
 from xenproofs.judge.trace import Hypercall
 from xenspec.vocabulary import DOMID_IDLE, FREE, PIRQ, RESERVED, VIRQ, PortId, VcpuId
 
@@ -29,7 +31,6 @@ Line: TypeAlias = trace.Pending | Hypercall
 Telling: TypeAlias = trace.Pending | trace.PortPending
 HANDLER: Final = VcpuId((DOMID_IDLE, 0))
 """Xen's interrupt handler."""
-EARLIER: Final = "event of a port that was bound before the recording begins"
 
 
 def _call(args: trace.Args) -> calls.EventCall | None:  # noqa: PLR0911, PLR0912, C901 - one line a command
@@ -71,7 +72,13 @@ def answer(replay: "Replay", x: Call, line: Hypercall) -> Judged | None:
     if isinstance(call, calls.BindPirq) and not x.m.pirqs[x.domain, call.pirq].permitted:
         _permit(replay.machine, x, call.pirq)
         replay.report.assumed["physical interrupt that the domain may have"] += 1
+    if replay.unseen.middle:
+        replay.assume(_of_before(replay, x, line, call))
+        if _by_an_unknown_abi(replay, x, line, call):
+            return Judged(recorded(line), Answer(0))
     result = replay.drive(event_channel_op(x, call))
+    if result.rc == 0:
+        _note(replay, call, result.port)
     told = getattr(line.args, "port", None) if isinstance(call, OPENING) and line.ret == 0 else result.port
     why = "" if told == result.port else f"Xen hands out port {told}, the model {result.port}"
     if isinstance(call, OPENING) and result.rc == 0 and x.m.channels[x.domain].fifo:
@@ -81,6 +88,37 @@ def answer(replay: "Replay", x: Call, line: Hypercall) -> Judged | None:
 
 
 OPENING: Final = (calls.AllocUnbound, calls.BindVirq, calls.BindPirq, calls.BindIpi)
+
+
+NAMING: Final = (calls.BindVcpu, calls.Close, calls.Send, calls.Unmask, SetPriority)
+
+
+def _of_before(replay: "Replay", x: Call, line: Hypercall, call: calls.EventCall) -> list[str]:
+    """Return what has to be assumed of ports that were bound before the recording begins."""
+    if line.ret:
+        return []
+    if isinstance(call, OPENING):
+        return replay.unseen.ports_below(replay.machine, x.domain, getattr(line.args, "port", 0))
+    return replay.unseen.port(replay.machine, x.domain, call.port) if isinstance(call, NAMING) else []
+
+
+def _by_an_unknown_abi(replay: "Replay", x: Call, line: Hypercall, call: calls.EventCall) -> bool:
+    """Whether a priority is accepted, so that the domain has the FIFO ABI since before the recording."""
+    channels = x.m.channels[x.domain]
+    if not isinstance(call, SetPriority) or line.ret or channels.fifo or call.priority > LOWEST_PRIORITY:
+        return False
+    if not 0 < call.port < channels.valid or x.m.ports[x.domain, call.port].state == FREE:
+        return False
+    replay.report.assumed[ABI] += 1
+    return True
+
+
+def _note(replay: "Replay", call: calls.EventCall, port: int) -> None:
+    """Note what a call that succeeded tells of ports."""
+    if isinstance(call, OPENING):
+        replay.unseen.opened(port)
+    elif isinstance(call, calls.Close):
+        replay.unseen.closed(call.port)
 
 
 def _permit(m: Machine, x: Call, pirq: int) -> None:
@@ -95,14 +133,19 @@ def judge_pending(
     m = replay.machine
     p = PortId((event.dom, event.port))
     port = m.ports[p]
-    if port.state == FREE and m.channels[event.dom].active == 0:
-        replay.report.assumed[EARLIER] += 1
+    taken = replay.unseen.tells(m, event.dom, event.port, fifo=bool(event.fifo))
+    if taken == EVENT:
+        replay.report.assumed[EVENT] += 1
         return
-    wrong = _wrong(replay, line, p)
-    got = f"vCPU {port.vcpu}, {'FIFO' if m.channels[event.dom].fifo else '2-level'}"
+    wrong = "" if taken else _wrong(replay, line, p)
+    abi = event.fifo if taken else m.channels[event.dom].fifo
+    got = f"vCPU {port.vcpu}, {'FIFO' if abi else '2-level'}"
     expected = f"vCPU {event.notify_vcpu}, {'FIFO' if event.fifo else '2-level'}"
     agrees = not wrong and got == expected
-    replay.report.told.count(agrees=agrees)
+    if taken and agrees:
+        replay.report.assumed[taken] += 1
+    else:
+        replay.report.told.count(agrees=agrees)
     if not agrees:
         replay.report.diverged.add(
             Difference(line.n, f"port {event.port} pending", expected, got, wrong, line.line, replay.file)

@@ -19,7 +19,19 @@ from xenproofs.judge.trace.words import is_list
 from xenspec.errors import BadInput
 from xenspec.table import PlainTable
 
-META: Final = ("cpu_count", "frames", "top", "machine", "checkpoint", "first_n", "line", "n", "last_vcpu")
+META: Final = (
+    "cpu_count",
+    "frames",
+    "top",
+    "machine",
+    "checkpoint",
+    "first_n",
+    "line",
+    "n",
+    "last_vcpu",
+    "middle",
+    "shown",
+)
 """Single values: the machine's size, and the replay's position."""
 
 
@@ -48,6 +60,7 @@ def state_of(replay: Replay) -> SavedState:
         "xen_slots": sorted(m.xen_slots.items()),
         "known": [(mfn,) for mfn in sorted(replay.stores.known)],
         "continued": [(vcpu, op, args) for vcpu, (op, args) in sorted(replay.continued.items())],
+        "unseen": [(name, tuple(sorted(numbers))) for name, numbers in replay.unseen.sets().items()],
     }
     columns: list[Row] = []
     for name in TABLES:
@@ -73,6 +86,8 @@ def _meta(replay: Replay) -> dict[str, Cell]:
         "line": p.line,
         "n": p.n,
         "last_vcpu": replay.last_vcpu,
+        "middle": replay.unseen.middle,
+        "shown": replay.unseen.shown,
     }
 
 

@@ -3,9 +3,10 @@
 The first line is the header. A hypercall's line is written when it *completes*, but numbered when it was
 *issued*: with one vCPU, `n` grows by one from line to line; with more, it grows for each vCPU, and a call may
 come after younger ones of another. No number is used twice, and none is missing but for calls still under way
-when the file was cut, at most one for each further vCPU. Lines whose op begins with `@` are not calls: their
-`n` is the number of the last call issued before (for a console marker, of the call that printed it), so that
-a file may begin with one of `first_n - 1`.
+when the file was cut, at most one for each further vCPU. Calls that were under way at the cut before it may
+come with numbers below `first_n`, and numbers below that of the first line may be in the file before. Lines
+whose op begins with `@` are not calls: their `n` is the number of the last call issued before (for a console
+marker, of the call that printed it), so that a file may begin with one of `first_n - 1`.
 
 All that does not hold raises `BadInput` with file, line and field.
 """
@@ -104,6 +105,10 @@ class _Order:
     first_n: int
     last: dict[int, int] = field(default_factory=dict[int, int])
     missing: set[int] = field(default_factory=set[int])
+    early: set[int] = field(default_factory=set[int])
+    """Calls that were issued before the first number of the file."""
+    began: int = 0
+    """The number of the first call that is not early; 0 before it."""
     top: int = 0
     aside: int = 0
 
@@ -112,6 +117,8 @@ class _Order:
         self.aside = self.first_n - 1
 
     def call(self, vcpu: int, n: int) -> None:
+        if not self.began and n >= self.first_n:
+            self.began = n
         if n == self.top + 1:
             self.top = self.last[vcpu] = n
             return
@@ -126,8 +133,10 @@ class _Order:
             self.top = n
         elif n in self.missing:
             self.missing.remove(n)
-        elif n >= self.first_n or len(self.last) == 1:
-            raise Misfit("n", f"{n} was used before, or is before the header's first_n {self.first_n}")
+        elif n >= self.first_n or n in self.early:
+            raise Misfit("n", f"{n} was used before")
+        else:
+            self.early.add(n)
 
     def event(self, n: int, *, mark: bool) -> None:
         if n < self.aside and not mark:
@@ -137,8 +146,12 @@ class _Order:
         self.aside = max(n, self.aside)
 
     def end(self) -> None:
-        if len(self.missing) >= max(1, len(self.last)):
-            raise Misfit("n", f"hypercall {min(self.missing)} is missing ({len(self.missing)} in all)")
+        vcpus = max(1, len(self.last))
+        if len(self.early) >= vcpus:
+            raise Misfit("n", f"{min(self.early)} is before the header's first_n {self.first_n}")
+        missing = {n for n in self.missing if n > self.began or vcpus == 1}
+        if len(missing) >= vcpus:
+            raise Misfit("n", f"hypercall {min(missing)} is missing ({len(missing)} in all)")
 
 
 LONGEST_GAP: Final = 1 << 16
