@@ -156,9 +156,9 @@ class Bundle:
         self._texts = _texts(functions, self.program, layouts, own or frozenset({"held"}))
         fields = _union(text.names for text in self._texts)
         self.dependencies = {
-            table: Dependency(fields & mask, rows_read(view, table), table in own)
+            table: Dependency(fields & layout.whole, rows_read(view, table), table in own)
             for table, layout in layouts.by_table.items()
-            if fields & (mask := layout.mask(frozenset(layout.fields)))
+            if fields & layout.whole
         }
         if key_type in BOUNDS:
             self._bind(layouts, *BOUNDS[key_type])
@@ -251,10 +251,13 @@ class Bundle:
 
     def _plan(self, fields: int, vacuous: int) -> Plan:
         """Return the plan for a set of changed fields, given which invariants are vacuous."""
-        texts = [t for t in self._texts if fields & (t.premise if vacuous & t.bit else t.names)]
-        left = [t for t in self._texts if t not in texts]
-        anew = all(vacuous & t.bit and t.local for t in left)
-        plan = self._plans[fields, vacuous] = Plan(_union(t.bit for t in texts), anew)
+        bits, anew = 0, True
+        for text in self._texts:
+            if fields & (text.premise if vacuous & text.bit else text.names):
+                bits |= text.bit
+            elif not (vacuous & text.bit and text.local):
+                anew = False
+        plan = self._plans[fields, vacuous] = Plan(bits, anew)
         return plan
 
     def evaluated(self) -> dict[str, int]:
@@ -310,8 +313,11 @@ def _compiled(place: int, reads: Reads, layouts: Layouts, own: frozenset[str]) -
 
 def _of_cells(layouts: Layouts, cells: Cells) -> int:
     """Return the bits of fields of tables that are recorded."""
-    known = layouts.by_table
-    return _union(known[table].mask(frozenset({name})) for table, name in cells if table in known)
+    found = 0
+    for table, name in cells:
+        if table in layouts.by_table:
+            found |= layouts.by_table[table].bit_of.get(name, 0)
+    return found
 
 
 def _interpreted(place: int, function: Evaluate, layouts: Layouts) -> Text:

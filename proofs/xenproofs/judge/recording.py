@@ -64,14 +64,18 @@ class Layout:
     table: str
     fields: tuple[str, ...]
     first_bit: int
+    bit_of: dict[str, int]
+    """The bit of each field, by name."""
+    whole: int
+    """The bits of all fields."""
 
     def mask(self, names: frozenset[str]) -> int:
         """Return the bits of the fields among `names`."""
-        return sum(1 << (self.first_bit + i) for i, name in enumerate(self.fields) if name in names)
+        return sum(bit for name, bit in self.bit_of.items() if name in names)
 
     def bits(self) -> tuple[int, ...]:
         """Return the bit of each field, in order."""
-        return tuple(1 << (self.first_bit + i) for i in range(len(self.fields)))
+        return tuple(self.bit_of.values())
 
     def names(self, mask: int) -> list[str]:
         """Return the fields of a mask."""
@@ -89,7 +93,8 @@ class Layouts:
 
     def add(self, table: str, names: tuple[str, ...]) -> Layout:
         """Give a table's fields the next bits."""
-        layout = self.by_table[table] = Layout(table, names, self._next)
+        bits = {name: 1 << (self._next + i) for i, name in enumerate(names)}
+        layout = self.by_table[table] = Layout(table, names, self._next, bits, sum(bits.values()))
         self._next += len(names)
         return layout
 
