@@ -40,6 +40,19 @@ class Table(Protocol[K_contra, R_co]):
         """Return the row of `key`."""
         ...
 
+    def each(self, first: int, end: int, holds: Callable[[int], bool], /) -> bool:
+        """Return whether something holds of each number first .. end-1; these are last parts of keys."""
+        ...
+
+
+class PagesRow(Protocol):
+    """A row that names a frame."""
+
+    @property
+    def frame(self) -> int:
+        """The frame."""
+        ...
+
 
 class PlainTable(dict[K, R], Generic[K, R]):
     """A dictionary of rows that makes a default row for an absent key."""
@@ -58,6 +71,10 @@ class PlainTable(dict[K, R], Generic[K, R]):
     def fresh(self, key: K) -> R:
         """Return the row that an absent key would get, without making it."""
         return self._default(key)
+
+    def each(self, first: int, end: int, holds: Callable[[int], bool], /) -> bool:
+        """Return whether something holds of each number first .. end-1."""
+        return all(map(holds, range(first, end)))
 
     def rows(self) -> ItemsView[K, R]:
         """Return the rows that exist so far, by key."""
@@ -97,6 +114,10 @@ class Words(Protocol):
 
     def clear(self, frame: int) -> None:
         """Make every word of the frame zero."""
+        ...
+
+    def clear_pages(self, pages: ReadTable[tuple[int, int], PagesRow], domain: int, count: int) -> None:
+        """Make every word of the frames zero that are a domain's pages 0 .. count-1."""
         ...
 
     def copy(self, target: int, source: int) -> None:
@@ -204,6 +225,11 @@ class PlainWords:
     def clear(self, frame: int) -> None:
         """Make every word of the frame zero."""
         self.pages.pop(frame, None)
+
+    def clear_pages(self, pages: ReadTable[tuple[int, int], PagesRow], domain: int, count: int) -> None:
+        """Make every word of the frames zero that are a domain's pages 0 .. count-1."""
+        for index in range(count):
+            self.clear(pages[domain, index].frame)
 
     def copy(self, target: int, source: int) -> None:
         """Make the words of `target` equal to those of `source`."""

@@ -7,6 +7,7 @@ import os
 import pytest
 
 from xenproofs.bugs.catalogue import BUGS, Bug
+from xenproofs.bugs.grants import OF_GRANTS
 from xenproofs.bugs.rewriter import Edit, NoSuchStatementError, edited_function
 from xenproofs.obligations.planted import find, planted
 from xenproofs.obligations.statements import statements
@@ -22,6 +23,7 @@ QUICK = frozenset(
         "a write is not declared",
         "a partial table does not keep its reference",
         "a frame is given away before every CPU forgets it",
+        *(name for name, *_ in OF_GRANTS),
     }
 )
 """Bugs that every run looks for; the deep run looks for all."""
@@ -35,6 +37,7 @@ def test_a_planted_bug_is_found(bug: Bug) -> None:
         assert bug.falls in finding.note
         assert finding.ran.outcome == "done"
         assert finding.ran.changed
+        assert finding.ran.actors
 
 
 def test_there_are_enough_bugs_and_each_has_its_own_name() -> None:

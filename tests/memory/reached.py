@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Final
 from tests.grants.world import BOTH, FOR_READING, READ, GrantWorld
 from tests.worlds import KERNEL_VA, RO, RW, TABLE_FLAGS, USER, World, preempting
 from xenmodel.abi.geometry import FourLevel, Pae
+from xenmodel.abi.grant import E_READONLY, E_SUB_PAGE, PERMIT_ACCESS
 from xenmodel.abi.pte import PAT
 from xenmodel.domains.vcpu_op import register_info
 from xenmodel.events.frames import hold_eoi_frame, hold_event_frame
 from xenmodel.grants.arguments import Batch, Copy, CopyEnd, SetVersion, UnmapGrantRef
 from xenmodel.grants.calls import grant_table_op
 from xenmodel.grants.copying import copy_unit
+from xenmodel.grants.guest import write_entry
 from xenmodel.hardware.access import Fault, load, store
 from xenmodel.hardware.segments import load_selector
 from xenmodel.hardware.tlb import idle_cpu
@@ -29,7 +31,7 @@ from xenmodel.memory.memory_op import Reservation, reservation
 from xenmodel.memory.mmu_update import MmuUpdate, mmu_update
 from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp, mmuext_op
 from xenproofs.judge.monitor import STEP_INVARIANTS
-from xenspec.vocabulary import DOMID_SELF, L2, Cpu, DomId, FlightId, Mfn, PageType, Va, VcpuId
+from xenspec.vocabulary import DOMID_SELF, L2, Cpu, DomId, FlightId, GrantFrameId, Mfn, PageType, Va, VcpuId
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -245,6 +247,21 @@ def half_copied() -> Machine:
     return world.m
 
 
+def half_copied_part() -> Machine:
+    """A copy from a part of a page, which an entry of version 2 grants, stops in the middle."""
+    world = GrantWorld()
+    heap = world.w.free
+    assert world.asks(1, SetVersion(2, lambda: Mfn(heap.pop(0)))).rc == 0
+    page = GrantFrameId((1, 0))
+    write_entry(world.m, page, 0, PERMIT_ACCESS | E_READONLY | E_SUB_PAGE | 2 << 16 | 64 << 48)
+    write_entry(world.m, page, 1, world.w.page(1))
+    op = Copy(CopyEnd(1, 0, 0, by_ref=True), CopyEnd(DOMID_SELF, world.w.page(2), 0, by_ref=False), 16)
+    steps = grant_table_op(world.w.call(2), Batch((op,)))
+    while next(steps) is not copy_unit:
+        pass
+    return world.m
+
+
 def locked_table() -> Machine:
     """A table that a call has locked, to update it."""
     w, root = loaded({VA: (0, 0)})
@@ -268,6 +285,7 @@ SCENARIOS: Final[dict[str, Callable[[], Machine]]] = {
     "grants in use": grants_in_use,
     "half unmapped": half_unmapped,
     "half copied": half_copied,
+    "half copied part": half_copied_part,
     "referenced": lambda: in_flight(1),
     "claimed": lambda: in_flight(2),
     "half flushed": lambda: in_flight(3),

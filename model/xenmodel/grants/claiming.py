@@ -18,7 +18,8 @@ from xenmodel.grants.entries import (
 from xenmodel.grants.pins import ACTIVE, PINS, remember, require_owned, require_permitted, take_named
 from xenmodel.grants.rows import ActiveGrant
 from xenmodel.machine import Machine
-from xenmodel.memory.rows import IDLE
+from xenmodel.memory import holders
+from xenmodel.memory.rows import HELD, IDLE, REF
 from xenmodel.step import require, step
 from xenspec.logic import Not, both, ite
 from xenspec.vocabulary import (
@@ -27,6 +28,7 @@ from xenspec.vocabulary import (
     ENOENT,
     EPERM,
     ESRCH,
+    WRITABLE,
     CopyId,
     DomId,
     FlightId,
@@ -51,7 +53,7 @@ def pin_for_copy(m: Machine, k: FlightId, c: CopyId, g: GrantId, *, readonly: bo
     """Pin an entry for one side of a copy; a reference of its frame is in flight `k` from now on."""
     row, active, domain = m.copies[c], m.active[g], DomId(c[0][0])
     require("flight is idle", m.flights[k].mode == IDLE, EAGAIN)
-    require("the side holds no grant", Not(row.pinned), EAGAIN)
+    require("the side is not claimed", Not(row.pinned) & Not(row.held), EAGAIN)
     require("the reference exists", exists(m, g), ENOENT)
     if is_pinned(active):
         require("the entry is in use by the caller's domain", active.domain == domain, EPERM)
@@ -106,6 +108,35 @@ def _same_part(m: Machine, g: GrantId, active: ActiveGrant) -> bool:
     """Return whether the entry grants at least the part that it did."""
     start, length = _part(m, g)
     return Not(active.sub_page) | (_is_part(m, g) & (start == active.start) & (length == active.length))
+
+
+@step("copies.held", "copies.typed", "copies.frame", "flights.mode")
+def hold_side(m: Machine, k: FlightId, c: CopyId) -> None:
+    """Have a side of a copy hold the frame that is in flight `k`: if by a grant, the frame that it pinned."""
+    row, flight = m.copies[c], m.flights[k]
+    frame = m.frames[flight.frame]
+    require("the side holds no frame", Not(row.held), EAGAIN)
+    require("the reference is in flight", (flight.mode == REF) | (flight.mode == HELD), EAGAIN)
+    require("as writable memory, if by its type", (flight.mode == REF) | (frame.type == WRITABLE), EAGAIN)
+    granted = (flight.frame == row.frame) & (frame.owner == row.domain)
+    require("the frame is what was granted, and the granting domain's", Not(row.pinned) | granted, EAGAIN)
+    row.held = True
+    row.typed = flight.mode == HELD
+    row.frame = flight.frame
+    m.ghost.move(row.frame, holders.flight(k), holders.copy_side(c[0], c[1]), typed=row.typed, general=True)
+    flight.mode = IDLE
+
+
+@step("copies.held", "flights.mode", "flights.frame")
+def let_go_side(m: Machine, k: FlightId, c: CopyId) -> None:
+    """Put the reference that a side of a copy holds in flight `k`."""
+    row, flight = m.copies[c], m.flights[k]
+    require("flight is idle", flight.mode == IDLE, EAGAIN)
+    require("the side holds its frame", row.held, EAGAIN)
+    m.ghost.move(row.frame, holders.copy_side(c[0], c[1]), holders.flight(k), typed=row.typed, general=True)
+    row.held = False
+    flight.mode = ite(row.typed, HELD, REF)
+    flight.frame = row.frame
 
 
 @step("words.word")

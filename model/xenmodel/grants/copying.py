@@ -20,14 +20,13 @@ from xenmodel.grants.arguments import (
     Copy,
     CopyEnd,
 )
-from xenmodel.grants.claiming import mark_in_vain, pin_for_copy, unpin_copy
+from xenmodel.grants.claiming import hold_side, let_go_side, mark_in_vain, pin_for_copy, unpin_copy
 from xenmodel.hypercall import Call, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory.claim import take_ref
 from xenmodel.memory.demotion import drop_leaf
 from xenmodel.memory.holders import Purpose
 from xenmodel.memory.promotion import take_type
-from xenmodel.memory.rows import HELD, IDLE
 from xenmodel.step import Refused, require, step
 from xenspec.vocabulary import (
     DOMID_SELF,
@@ -45,6 +44,7 @@ from xenspec.vocabulary import (
     FlightId,
     GrantId,
     Mfn,
+    VcpuId,
 )
 
 SOURCE: Final = 0
@@ -72,12 +72,11 @@ class Sides:
 
 
 @step("words.word")
-def copy_unit(m: Machine, k: FlightId, kn: FlightId, source: int, target: int, count: int) -> None:
-    """Copy up to 8 bytes from the frame in flight `k` into the one that flight `kn` holds writable."""
-    given, kept = m.flights[k], m.flights[kn]
-    require("the source is held", given.mode != IDLE, EAGAIN)
-    require("the target is held", kept.mode == HELD, EAGAIN)
-    require("as writable memory", m.frames[kept.frame].type == WRITABLE, EAGAIN)
+def copy_unit(m: Machine, v: VcpuId, source: int, target: int, count: int) -> None:
+    """Copy up to 8 bytes from the frame that a vCPU's source holds into the one of its target."""
+    given, kept = m.copies[v, SOURCE], m.copies[v, TARGET]
+    require("the source is held", given.held, EAGAIN)
+    require("the target is held as writable memory", kept.held & kept.typed, EAGAIN)
     require("the bytes are one page's", (source >= 0) & (source + count <= PAGE_SIZE), EINVAL)
     require("and go into one page", (target >= 0) & (target + count <= PAGE_SIZE), EINVAL)
     require("one store or two", (count > 0) & (count <= UNIT), EINVAL)
@@ -141,11 +140,13 @@ def _claim(x: Call, side: int, end: CopyEnd) -> Steps[GrantStatus]:
             yield take_ref
         except Refused:
             return BAD_PAGE
-    if side == TARGET:
-        try:
+    try:
+        if side == TARGET:
             yield from take_type(x, k, WRITABLE)
-        except Refused:
-            return GENERAL_ERROR
+        hold_side(x.m, k, CopyId((x.vcpu, side)))
+        yield hold_side
+    except Refused:
+        return GENERAL_ERROR
     return OKAY
 
 
@@ -176,8 +177,7 @@ def _copy_bytes(x: Call, op: Copy) -> Steps[GrantStatus]:
         count = UNIT if op.length - done >= UNIT else 1
         copy_unit(
             x.m,
-            flight_of(x, SOURCE),
-            flight_of(x, TARGET),
+            x.vcpu,
             op.source.offset + done,
             op.target.offset + done,
             count,
@@ -195,9 +195,12 @@ def release_sides(x: Call, sides: Sides) -> Steps[None]:
 
 def _release(x: Call, sides: Sides, side: int) -> Steps[None]:
     """Give back what one side holds (gnttab_copy_release_buf)."""
-    c = CopyId((x.vcpu, side))
+    c, k = CopyId((x.vcpu, side)), flight_of(x, side)
+    if x.m.copies[c].held:
+        let_go_side(x.m, k, c)
+        yield let_go_side
+    yield from drop_leaf(x, k)
     if x.m.copies[c].pinned:
         unpin_copy(x.m, c)
         yield unpin_copy
-    yield from drop_leaf(x, flight_of(x, side))
     sides.named[side] = None

@@ -6,14 +6,14 @@ As in xenmodel.memory.holding. A mapping for processors is not here: its page-ta
 from typing import Final, NewType, Protocol
 
 from xenmodel.domains.rows import NamedFrame
-from xenmodel.grants.views import MappingView, UnmappingView
+from xenmodel.grants.views import CopySideView, MappingView, UnmappingView
 from xenmodel.memory import holders
 from xenmodel.memory.holding import HoldRow
 from xenmodel.memory.rows import NO_FRAME
 from xenspec.invariant import Kind, Registry
 from xenspec.logic import Not, conj, implies
 from xenspec.table import ReadTable
-from xenspec.vocabulary import GrantFrameId, HandleId, UnmapId
+from xenspec.vocabulary import CopyId, GrantFrameId, HandleId, UnmapId
 
 Vcpu = tuple[int, int]
 DeviceMapHold = NewType("DeviceMapHold", tuple[int, int, int])
@@ -22,6 +22,8 @@ UnmappedHostHold = NewType("UnmappedHostHold", tuple[int, Vcpu, int])
 """(frame, vCPU, place in the batch)."""
 UnmappedDeviceHold = NewType("UnmappedDeviceHold", tuple[int, Vcpu, int])
 """(frame, vCPU, place in the batch)."""
+CopySideHold = NewType("CopySideHold", tuple[int, Vcpu, int])
+"""(frame, vCPU, side of the copy)."""
 GrantFrameHold = NewType("GrantFrameHold", tuple[int, int, int])
 """(frame, domain, index)."""
 StatusFrameHold = NewType("StatusFrameHold", tuple[int, int, int])
@@ -31,6 +33,7 @@ KINDS: Final = {
     "DeviceMapHold": "device_map",
     "UnmappedHostHold": "unmapped_host",
     "UnmappedDeviceHold": "unmapped_device",
+    "CopySideHold": "copy_side",
     "GrantFrameHold": "grant_frame",
     "StatusFrameHold": "status_frame",
 }
@@ -44,6 +47,8 @@ class State(Protocol):
     def mappings(self) -> ReadTable[tuple[int, int], MappingView]: ...  # noqa: D102 - named by its table
     @property
     def unmappings(self) -> ReadTable[tuple[tuple[int, int], int], UnmappingView]: ...  # noqa: D102
+    @property
+    def copies(self) -> ReadTable[tuple[tuple[int, int], int], CopySideView]: ...  # noqa: D102
     @property
     def grant_frames(self) -> ReadTable[tuple[int, int], NamedFrame]: ...  # noqa: D102
     @property
@@ -95,6 +100,13 @@ def unmapping_holds_its_frame(s: State, u: UnmapId) -> bool:
     )
 
 
+@invariant(property=(6, 28))
+def side_of_a_copy_holds_its_frame(s: State, c: CopyId) -> bool:
+    """A side of a copy that holds its frame has a reference of it, and a type reference if it writes."""
+    row = s.copies[c]
+    return implies(row.held, lambda: _has(s, row.frame, holders.copy_side(c[0], c[1]), typed=row.typed))
+
+
 @invariant(property=6)
 def grant_pages_are_held_by_xen(s: State, p: GrantFrameId) -> bool:
     """Xen holds the pages of grant tables and of their status as writable memory."""
@@ -136,6 +148,13 @@ def unmapped_device_hold_is_of_an_unmapping(s: State, x: UnmappedDeviceHold) -> 
     return implies(
         _any(s, x[0], holders.unmapped_device(x[1], x[2])), lambda: row.device & (row.frame == x[0])
     )
+
+
+@invariant(property=(6, 28))
+def copy_hold_is_of_a_side(s: State, x: CopySideHold) -> bool:
+    """Who holds a frame as a side of a copy is a side that holds that frame."""
+    row = s.copies[x[1], x[2]]
+    return implies(_any(s, x[0], holders.copy_side(x[1], x[2])), lambda: row.held & (row.frame == x[0]))
 
 
 @invariant(property=6)

@@ -17,10 +17,10 @@ from xenmodel.memory.linking import (
     require_type,
     take_out,
 )
-from xenmodel.memory.rows import IDLE
+from xenmodel.memory.rows import IDLE, Entry
 from xenmodel.step import require, step
 from xenspec.logic import Not
-from xenspec.vocabulary import EAGAIN, EPERM, L1, DomId, FlightId, HandleId, Mfn, UnmapId
+from xenspec.vocabulary import EAGAIN, EPERM, L1, DomId, FlightId, HandleId, Mfn, UnmapId, VcpuId
 
 
 def _require_table(m: Machine, t: Mfn, domain: int) -> None:
@@ -29,7 +29,7 @@ def _require_table(m: Machine, t: Mfn, domain: int) -> None:
     require("of the domain that maps", m.frames[t].owner == domain, EPERM)
 
 
-@step(*LINKED, "words.word", "flights.mode", "flights.frame", "frames.linear")
+@step(*LINKED, "words.word", "flights.mode", "flights.frame", "frames.linear", "mappings.stored")
 def map_granted(
     m: Machine, k: FlightId, pair: tuple[FlightId, FlightId], slot: int, word: int, h: HandleId
 ) -> None:
@@ -38,24 +38,69 @@ def map_granted(
     t, row = m.flights[k].frame, m.mappings[h]
     require_locked(m, k, t, slot)
     _require_table(m, t, h[0])
+    require("the handle is the caller's", m.vcpus[VcpuId(k[0])].domain == h[0], EAGAIN)
     require("the flight of the old reference is idle", m.flights[ko].mode == IDLE, EAGAIN)
     target, writable = m.pte.target(word), m.pte.writable(word)
     require_present(m, word)
     require("the handle is pinned for it", row.taken & row.pinned & row.host, EAGAIN)
     require("the grant is of the frame", row.frame == target, EAGAIN)
-    require("the grant lets the entry write", Not(writable) | Not(row.readonly), EAGAIN)
+    require("the entry writes as the grant does", writable == Not(row.readonly), EAGAIN)
+    require("no other entry is stored for it", Not(row.stored), EAGAIN)
     require_reference(m, kn, L1, target, writable=writable)
     require_type(m, L1, target, writable=writable)
     e = m.entries[t, slot]
     if e.linked:
         take_out(m, t, slot, ko, e)
     link_slot(m, t, slot, kn, word, backed=True)
+    row.stored = True
+
+
+@step(
+    "entries.linked",
+    "entries.linear",
+    "words.word",
+    "flights.mode",
+    "flights.frame",
+    "frames.linear",
+    "mappings.stored",
+)
+def steal_granted(m: Machine, k: FlightId, ko: FlightId, slot: int, h: HandleId) -> None:
+    """Empty an entry that maps what a handle does, to be stored elsewhere; its reference goes to flight `ko`.
+
+    The guest named an address, not a handle (steal_linear_address): of its handles that map the frame so, any
+    may be the one whose entry it is.
+    """
+    t, row = m.flights[k].frame, m.mappings[h]
+    require_locked(m, k, t, slot)
+    _require_table(m, t, h[0])
+    require("the flight of the old reference is idle", m.flights[ko].mode == IDLE, EAGAIN)
+    require("the mapping is live", row.live & row.host, EAGAIN)
+    e = m.entries[t, slot]
+    _require_maps(e, row)
+    take_out(m, t, slot, ko, e)
+    m.words[t, slot] = 0
+    row.stored = False
+
+
+def _require_maps(e: Entry, row: Mapping) -> None:
+    """Refuse unless an entry maps what a handle does, as it does. Part of a step."""
+    require("the entry maps the granted frame", e.linked & e.backed & (e.target == row.frame), EPERM)
+    require("as the handle does", e.writable == Not(row.readonly), EPERM)
+    require("the entry maps it in a level-1 table", e.linked_as == L1, EPERM)
 
 
 UNMAPPING = ("unmappings.readonly", "unmappings.domain", "unmappings.ref", "unmappings.frame")
 
 
-@step("entries.linked", "entries.linear", "words.word", "unmappings.host", *UNMAPPING, *MAPPING)
+@step(
+    "entries.linked",
+    "entries.linear",
+    "words.word",
+    "unmappings.host",
+    "unmappings.stamp",
+    *UNMAPPING,
+    *MAPPING,
+)
 def unmap_host(m: Machine, k: FlightId, i: UnmapId, h: HandleId, slot: int) -> None:
     """Remove the entry of a live mapping from a locked table, keeping its references until the flush."""
     t, row = m.flights[k].frame, m.mappings[h]
@@ -65,10 +110,8 @@ def unmap_host(m: Machine, k: FlightId, i: UnmapId, h: HandleId, slot: int) -> N
     require("it is the caller's", i[0][0] == h[0], EAGAIN)
     _require_place(m, i, row, waiting=m.unmappings[i].host, other=m.unmappings[i].device)
     e, word = m.entries[t, slot], m.words[t, slot]
-    require("the entry is present", m.pte.present(word) & e.linked & e.backed, EPERM)
-    require("the entry maps the granted frame", e.target == row.frame, EPERM)
-    require("as the handle does", e.writable == Not(row.readonly), EPERM)
-    require("the entry maps it in a level-1 table", e.linked_as == L1, EPERM)
+    require("the entry is present", m.pte.present(word), EPERM)
+    _require_maps(e, row)
     e.linked = False
     m.words[t, slot] = 0
     m.ghost.move(
@@ -79,8 +122,10 @@ def unmap_host(m: Machine, k: FlightId, i: UnmapId, h: HandleId, slot: int) -> N
         general=True,
     )
     m.unmappings[i].host = True
+    m.unmappings[i].stamp = m.world[0].clock
     _note(m, i, row)
     row.host = False
+    row.stored = False
     if Not(row.device):
         forget(row)
 

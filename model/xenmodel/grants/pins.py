@@ -43,6 +43,7 @@ MAPPING = (
     "mappings.host",
     "mappings.device",
     "mappings.readonly",
+    "mappings.stored",
     "mappings.by_entry",
     "mappings.domain",
     "mappings.ref",
@@ -88,6 +89,7 @@ def take_handle(m: Machine, h: HandleId, g: GrantId, *, host: bool, device: bool
     row.host = host
     row.device = device
     row.readonly = readonly
+    row.stored = False
     row.by_entry = False
     row.domain = DomId(g[0])
     row.ref = g[1]
@@ -110,6 +112,7 @@ def forget(row: Mapping) -> None:
     row.host = False
     row.device = False
     row.readonly = False
+    row.stored = False
     row.by_entry = False
     row.domain = DOMID_INVALID
     row.ref = 0
@@ -206,6 +209,7 @@ def unpin_entry(m: Machine, h: HandleId) -> None:
     """Take back the pins of a mapping that came to nothing."""
     row = m.mappings[h]
     require("the handle is not given yet", row.taken & row.pinned & Not(row.live), EAGAIN)
+    require("no entry was stored for it", Not(row.stored), EAGAIN)
     g = GrantId((row.domain, row.ref))
     add_pins(m.active[g], -1, host=row.host, device=row.device, readonly=row.readonly)
     mark_less_used(m, g, readonly=row.readonly)

@@ -6,7 +6,9 @@ unmappings whose flush is not over, sides of copies), and never moved by the cod
 
 from typing import Protocol
 
+from xenmodel.abi.grant import GrantFormat
 from xenmodel.domains.rows import NamedFrame
+from xenmodel.grants.entries import is_pinned
 from xenmodel.grants.views import ActiveGrantView, GrantTableView, MappingView
 from xenmodel.memory.rows import NO_FRAME
 from xenmodel.views import FrameView
@@ -45,6 +47,8 @@ class State(Protocol):
     @property
     def mappings(self) -> ReadTable[tuple[int, int], MappingView]: ...  # noqa: D102
     @property
+    def grants(self) -> GrantFormat: ...  # noqa: D102
+    @property
     def pins(self) -> ReadTable[tuple[int, int], PinsRow]: ...  # noqa: D102
 
 
@@ -61,6 +65,25 @@ def pins_are_the_uses_of_the_entry(s: State, g: GrantId) -> bool:
         & (active.host_readonly == uses.host_readonly)
         & (active.device_writable == uses.device_writable)
         & (active.device_readonly == uses.device_readonly)
+    )
+
+
+@invariant(property=28)
+def entry_in_use_exists(s: State, g: GrantId) -> bool:
+    """An entry that is in use is one of its table, whatever the table's layout has become."""
+    table = s.grant_tables[DomId(g[0])]
+    return implies(
+        is_pinned(s.active[g]),
+        lambda: (g[1] >= 0) & (g[1] < s.grants.entries(table.version, table.frames)),
+    )
+
+
+@invariant(property=28)
+def part_of_a_page_is_granted_by_the_new_layout(s: State, g: GrantId) -> bool:
+    """An entry in use for a part of its page is of a table whose layout has such entries."""
+    return implies(
+        is_pinned(s.active[g]) & s.active[g].sub_page,
+        lambda: s.grant_tables[DomId(g[0])].version != 1,
     )
 
 

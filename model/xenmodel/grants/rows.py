@@ -65,6 +65,8 @@ class Mapping:
     device: bool = False
     """Mapped for devices."""
     readonly: bool = False
+    stored: bool = False
+    """An entry was stored for it, and no unmapping has removed it; the guest may have overwritten it."""
     by_entry: bool = False
     """The guest named the page-table entry (GNTMAP_contains_pte)."""
     domain: DomId = DOMID_INVALID
@@ -84,13 +86,20 @@ class Unmapping:
     domain: DomId = DOMID_INVALID
     ref: int = 0
     frame: Mfn = NO_FRAME
+    stamp: int = 0
+    """Flush clock when the entry was removed."""
 
 
 @dataclass(slots=True)
 class CopySide:
-    """The source (0) or destination (1) of a copy, keyed (vCPU, side), while it holds a grant."""
+    """The source (0) or destination (1) of a copy, keyed (vCPU, side), while it is claimed."""
 
     pinned: bool = False
+    """It uses a grant."""
+    held: bool = False
+    """It holds its frame."""
+    typed: bool = False
+    """As writable memory."""
     readonly: bool = False
     domain: DomId = DOMID_INVALID
     ref: int = 0

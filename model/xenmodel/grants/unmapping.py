@@ -5,6 +5,7 @@ unmap_common_complete). A handle is free before: another vCPU may get it while t
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from xenmodel.domains.modes import crash
 from xenmodel.grants.arguments import (
@@ -17,7 +18,7 @@ from xenmodel.grants.arguments import (
     UnmapGrantRef,
 )
 from xenmodel.grants.entries import add_pins, exists, mark_less_used
-from xenmodel.grants.host import map_granted, unmap_device, unmap_host
+from xenmodel.grants.host import map_granted, steal_granted, unmap_device, unmap_host
 from xenmodel.grants.mapping import lock_entry
 from xenmodel.grants.pins import PINS
 from xenmodel.hardware.tlb import flush_cpus
@@ -41,6 +42,7 @@ def finish_host(m: Machine, k: FlightId, i: UnmapId) -> None:
     flight, row = m.flights[k], m.unmappings[i]
     require("flight is idle", flight.mode == IDLE, EAGAIN)
     require("an entry was removed", row.host, EAGAIN)
+    require("no CPU translates by it any more", _is_flushed(m, i), EAGAIN)
     holder = holders.unmapped_host(i[0], i[1])
     m.ghost.move(row.frame, holder, holders.flight(k), typed=Not(row.readonly), general=True)
     _take_back(m, k, i, host=True)
@@ -57,6 +59,14 @@ def finish_device(m: Machine, k: FlightId, i: UnmapId) -> None:
     m.ghost.move(row.frame, holder, holders.flight(k), typed=Not(row.readonly), general=True)
     _take_back(m, k, i, host=False)
     row.device = False
+
+
+def _is_flushed(m: Machine, i: UnmapId) -> bool:
+    """Return whether every CPU that may translate for the domain was flushed since. Part of a step."""
+    domain, stamp = i[0][0], m.unmappings[i].stamp
+    return m.cpus.each(
+        0, m.cpu_count, lambda c: Not(m.dirty[domain, c].dirty) | (m.cpus[c].flushed_at > stamp)
+    )
 
 
 def _take_back(m: Machine, k: FlightId, i: UnmapId, *, host: bool) -> None:
@@ -122,11 +132,11 @@ def _remove(x: Call, i: UnmapId, h: HandleId, op: UnmapOp) -> Steps[None]:
     m = x.m
     k, kn, ko = flights(x.vcpu)
     by_entry = m.mappings[h].by_entry
-    stolen = 0
+    stolen: Stolen | None = None
     if isinstance(op, UnmapAndReplace) and op.new_addr:
         if by_entry:
             raise Refused("an entry that was named is not replaced", EPERM)
-        stolen = yield from _steal_entry(x, op.new_addr)
+        stolen = yield from _steal_entry(x, op.new_addr, h)
     try:
         slot = yield from lock_entry(x, op.host_addr, by_entry=by_entry)
         try:
@@ -138,49 +148,77 @@ def _remove(x: Call, i: UnmapId, h: HandleId, op: UnmapOp) -> Steps[None]:
     except Refused:
         yield from drop_leaf(x, kn)
         raise
-    if stolen:
+    if stolen is not None:
         yield from _put_stolen(x, slot, stolen)
     yield from unlock_and_drop(x)
     yield from drop_leaf(x, ko)
 
 
-def _steal_entry(x: Call, address: int) -> Steps[int]:
-    """Empty the entry of an address; its reference stays in flight NEW (steal_linear_address)."""
+@dataclass(frozen=True, slots=True)
+class Stolen:
+    """What an entry was before it was emptied."""
+
+    word: int
+    handle: HandleId | None
+    """By which handle it maps another domain's frame; none if it needs no grant."""
+
+
+def _steal_entry(x: Call, address: int, ending: HandleId) -> Steps[Stolen | None]:
+    """Empty the entry of an address; its reference stays in flight NEW (steal_linear_address).
+
+    `ending`: the handle whose entry it will replace.
+    """
     m = x.m
     k, kn, _ = flights(x.vcpu)
     slot = yield from lock_entry(x, address, by_entry=False)
-    word = m.words[m.flights[k].frame, slot]
-    empty(m, k, kn, slot, 0)
-    yield empty
+    t = m.flights[k].frame
+    word, e = m.words[t, slot], m.entries[t, slot]
+    h: HandleId | None = None
+    try:
+        if e.linked and e.backed and not _needs_no_grant(x, t, e.target):
+            h = _handle_of(x, e.target, ending, writable=e.writable)
+            steal_granted(m, k, kn, slot, h)
+            yield steal_granted
+        else:
+            empty(m, k, kn, slot, 0)
+            yield empty
+    except Refused:
+        yield from unlock_and_drop(x)
+        raise
     yield from unlock_and_drop(x)
-    return word
+    return Stolen(word, h) if word else None
 
 
-def _put_stolen(x: Call, slot: int, word: int) -> Steps[None]:
+def _needs_no_grant(x: Call, t: int, target: int) -> bool:
+    """Return whether the caller may map a frame in a table without a grant."""
+    return x.m.frames[target].owner == x.m.frames[t].owner or x.m.domains[x.domain].privileged
+
+
+def _put_stolen(x: Call, slot: int, stolen: Stolen) -> Steps[None]:
     """Store a stolen entry in a slot of the locked table, with the reference in flight NEW, if it has one."""
     m = x.m
     k, kn, ko = flights(x.vcpu)
-    t, target = m.flights[k].frame, m.pte.target(word)
+    word, target = stolen.word, m.pte.target(stolen.word)
     if not m.pte.present(word):
         empty(m, k, ko, slot, word)
         yield empty
     elif m.frames[target].place == Place.IO:
         replace_unbacked(m, k, kn, ko, slot, word)
         yield replace_unbacked
-    elif m.frames[target].owner == m.frames[t].owner or m.domains[x.domain].privileged:
+    elif stolen.handle is None:
         replace(m, k, kn, ko, slot, word)
         yield replace
     else:
-        h = _handle_of(x, target, writable=m.pte.writable(word))
-        map_granted(m, k, (kn, ko), slot, word, h)
+        map_granted(m, k, (kn, ko), slot, word, stolen.handle)
         yield map_granted
 
 
-def _handle_of(x: Call, f: int, *, writable: bool) -> HandleId:
-    """Return a handle of the caller's by which a frame of another domain is mapped."""
+def _handle_of(x: Call, f: int, ending: HandleId, *, writable: bool) -> HandleId:
+    """Return a handle of the caller's by which a frame of another domain is mapped, not the one that ends."""
     m = x.m
     for number in range(m.grant_tables[x.domain].handles):
         row = m.mappings[x.domain, number]
-        if row.live and row.host and row.frame == f and row.readonly != writable:
+        maps = row.live and row.host and row.frame == f and row.readonly != writable
+        if maps and number != ending[1]:
             return HandleId((x.domain, number))
     raise Refused("a grant lets the caller map the frame", EPERM)

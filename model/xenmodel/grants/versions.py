@@ -14,6 +14,7 @@ from xenmodel.memory import holders
 from xenmodel.memory.claim import FREED, release_general
 from xenmodel.memory.rows import NO_FRAME
 from xenmodel.step import Refused, require, step
+from xenspec.logic import Not
 from xenspec.vocabulary import (
     EAGAIN,
     EBUSY,
@@ -55,11 +56,15 @@ def _words(x: Call, g: GrantId) -> tuple[int, int]:
 def change_version(m: Machine, domain: DomId, version: int) -> None:
     """Change a table's layout: the reserved entries are written anew, all others emptied."""
     table = m.grant_tables[domain]
-    require("the layout is another", (version != table.version) & (version in VERSIONS), EINVAL)
+    known = (version == 1) | (version == 2)  # noqa: PLR2004 - there are two
+    require("the layout is another", (version != table.version) & known, EINVAL)
+    end, active = entry_count(m, domain), m.active
+    unused = active.each(RESERVED_ENTRIES, end, lambda ref: Not(is_pinned(active[domain, ref])))
+    require("nobody uses what is emptied", unused, EBUSY)
+    require("what is kept fits the layout", (version != 1) | _is_whole(m, domain), EAGAIN)
     entries = [GrantId((domain, ref)) for ref in range(RESERVED_ENTRIES)]
     kept = [_kept(m, g) for g in entries]
-    for index in range(table.frames):
-        m.words.clear(m.grant_frames[domain, index].frame)
+    m.words.clear_pages(m.grant_frames, domain, table.frames)
     table.version = version
     for g, (first, second, status) in zip(entries, kept, strict=True):
         f, slot = place_of(m, g)
@@ -68,6 +73,16 @@ def change_version(m: Machine, domain: DomId, version: int) -> None:
             m.words[f, slot + 1] = second
             at = status_at(m, g)
             m.words[at] = m.grants.status_from(m.words[at], g[1], status, 0)
+
+
+def _is_whole(m: Machine, domain: DomId) -> bool:
+    """Return whether no reserved entry is in use for a part of its page. Part of a step."""
+    active = m.active
+    return active.each(
+        0,
+        RESERVED_ENTRIES,
+        lambda ref: Not(is_pinned(active[domain, ref]) & active[domain, ref].sub_page),
+    )
 
 
 def _kept(m: Machine, g: GrantId) -> tuple[int, int, int]:

@@ -68,6 +68,8 @@ class MappingView(Protocol):
     @property
     def readonly(self) -> bool: ...  # noqa: D102 - named by its field
     @property
+    def stored(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
     def by_entry(self) -> bool: ...  # noqa: D102 - named by its field
     @property
     def domain(self) -> DomId: ...  # noqa: D102 - named by its field
@@ -92,6 +94,8 @@ class UnmappingView(Protocol):
     def ref(self) -> int: ...  # noqa: D102 - named by its field
     @property
     def frame(self) -> Mfn: ...  # noqa: D102 - named by its field
+    @property
+    def stamp(self) -> int: ...  # noqa: D102 - named by its field
 
 
 class CopySideView(Protocol):
@@ -99,6 +103,10 @@ class CopySideView(Protocol):
 
     @property
     def pinned(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
+    def held(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
+    def typed(self) -> bool: ...  # noqa: D102 - named by its field
     @property
     def readonly(self) -> bool: ...  # noqa: D102 - named by its field
     @property

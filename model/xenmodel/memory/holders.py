@@ -89,6 +89,11 @@ def unmapped_device(vcpu: object, index: int) -> Holder:
     return ("unmapped_device", vcpu, index)
 
 
+def copy_side(vcpu: object, side: int) -> Holder:
+    """Return a side of a copy: 0 source, 1 destination."""
+    return ("copy_side", vcpu, side)
+
+
 def allocated(frame: int) -> Holder:
     """Return the allocation itself (PGC_allocated)."""
     return ("allocated", frame, 0)

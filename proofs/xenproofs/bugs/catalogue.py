@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from xenproofs.bugs.events import OF_EVENTS
+from xenproofs.bugs.grants import OF_GRANTS
 from xenproofs.bugs.rewriter import Edit
 
 CLAIM: Final = "xenmodel.memory.claim"
@@ -232,4 +233,4 @@ OF_MEMORY: Final = (
         "partial_entry_holds_its_child",
     ),
 )
-BUGS: Final = (*OF_MEMORY, *(_bug(*row) for row in OF_EVENTS))
+BUGS: Final = (*OF_MEMORY, *(_bug(*row) for row in (*OF_EVENTS, *OF_GRANTS)))

@@ -31,6 +31,7 @@ SIMPLE: Final[dict[str, Callable[[Hashable, object], Holds]]] = {
     "status_frames": any_holds(holdings.of_status_frame),
     "mappings": any_holds(holdings.of_mapping),
     "unmappings": any_holds(holdings.of_unmapping),
+    "copies": any_holds(holdings.of_copy_side),
     "unattributed": any_holds(holdings.of_unattributed),
 }
 """Tables whose rows by themselves say what they hold; entries and partial children are apart."""

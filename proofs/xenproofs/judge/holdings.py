@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeVar
 
 from xenmodel.domains.rows import NamedFrame, TablePage, Unattributed, Vcpu
-from xenmodel.grants.rows import Mapping, Unmapping
+from xenmodel.grants.rows import CopySide, Mapping, Unmapping
 from xenmodel.machine import Machine
 from xenmodel.memory import holders
 from xenmodel.memory.rows import IDLE, NO_FRAME, REF, Entry, Flight, Frame
@@ -143,6 +143,11 @@ def of_unmapping(key: FlightKey, row: Unmapping) -> tuple[Hold, ...]:
     return tuple(Hold(row.frame, holder, not row.readonly, general=True) for kept, holder in named if kept)
 
 
+def of_copy_side(key: FlightKey, row: CopySide) -> tuple[Hold, ...]:
+    """Return what a side of a copy holds."""
+    return (Hold(row.frame, holders.copy_side(*key), row.typed, general=True),) if row.held else ()
+
+
 def _page(page: TablePage | NamedFrame, holder: holders.Holder) -> tuple[Hold, ...]:
     if page.frame == NO_FRAME:
         return ()
@@ -173,6 +178,7 @@ def holds_of(m: Machine) -> Iterator[Hold]:
     yield from _each(m.status_frames, of_status_frame)
     yield from _each(m.mappings, of_mapping)
     yield from _each(m.unmappings, of_unmapping)
+    yield from _each(m.copies, of_copy_side)
     yield from _each(m.unattributed, of_unattributed)
 
 
@@ -221,6 +227,7 @@ def name_of(m: Machine, hold: Hold) -> str:
         "grant_frame": f"page {b} of dom{a}'s grant table",
         "status_frame": f"page {b} of dom{a}'s grant status",
         "device_map": f"grant mapping {b} of dom{a} for devices",
+        "copy_side": f"the {'target' if b else 'source'} of a copy by {vcpu_name(a)}",
         "unmapped_host": f"an entry that {vcpu_name(a)} unmapped",
         "unmapped_device": f"a device mapping that {vcpu_name(a)} ended",
         "allocated": "its allocation",

@@ -13,6 +13,7 @@ from typing import Generic, TypeVar
 
 from xenmodel.abi.descriptor import DescriptorFormat
 from xenmodel.abi.geometry import PteFormat
+from xenmodel.abi.grant import GrantFormat
 from xenmodel.domains.rows import (
     DirtyCpu,
     Domain,
@@ -190,6 +191,7 @@ class StateView:
     cpu_count: int
     pte: PteFormat
     descriptors: DescriptorFormat
+    grants: GrantFormat
     segments: SegmentRules
     xens: WrittenByXen
     channels: Tracked[int, Channels] = field(init=False)
@@ -242,6 +244,7 @@ class StateView:
             cpu_count=m.cpu_count,
             pte=m.pte,
             descriptors=m.descriptors,
+            grants=m.grants,
             segments=SegmentRules(),
             xens=WrittenByXen(m.xen_slots, m.pte),
         )

@@ -25,7 +25,16 @@ GRANT_FAULTS: tuple[Fault, ...] = (
     Fault(
         "grant_dropped_before_the_flush",
         "An unmapping drops its references and pins, and flushes nobody.",
-        (Edit("grants.unmapping:unmap_batch", "yield from flush_cpus(x, everywhere=True)", "yield from ()"),),
+        (
+            Edit(
+                "grants.unmapping:unmap_batch", "yield from flush_cpus(x, everywhere=True)", "yield from ()"
+            ),
+            Edit(
+                "grants.unmapping:finish_host",
+                'require("no CPU translates by it any more", _is_flushed(m, i), EAGAIN)',
+                "pass",
+            ),
+        ),
         CACHED,
         advisories=(218,),
     ),
@@ -69,7 +78,7 @@ GRANT_FAULTS: tuple[Fault, ...] = (
             Edit("abi.grant:entry_flags", "(0 if flags & READONLY else PTE_WRITABLE)", "PTE_WRITABLE"),
             Edit(
                 f"{HOST}:map_granted",
-                'require("the grant lets the entry write", Not(writable) | Not(row.readonly), EAGAIN)',
+                'require("the entry writes as the grant does", writable == Not(row.readonly), EAGAIN)',
                 "pass",
             ),
             Edit(f"{HOST}:map_granted", "require_reference(m, kn, L1, target, writable=writable)", "pass"),
@@ -105,6 +114,17 @@ GRANT_FAULTS: tuple[Fault, ...] = (
                 "lives = frame.ref_count > 0",
             ),
             Edit(f"{MAPPING}:_take_references", "if m.frames[row.frame].owner != granter:", "if False:"),
+            Edit(
+                f"{PINS}:give_handle",
+                'require("the frame is the granting domain\'s still", '
+                "m.frames[row.frame].owner == row.domain, EAGAIN)",
+                "pass",
+            ),
+            Edit(
+                f"{COPYING}:hold_side",
+                "granted = (flight.frame == row.frame) & (frame.owner == row.domain)",
+                "granted = flight.frame == row.frame",
+            ),
         ),
         (
             "device_mapping_keeps_its_frame",
@@ -118,7 +138,17 @@ GRANT_FAULTS: tuple[Fault, ...] = (
         "A mapping for devices that write takes no type of the frame.",
         (
             Edit(f"{MAPPING}:_take_references", "if row.device and not row.readonly:", "if False:"),
-            Edit(f"{PINS}:give_handle", "kind = HELD if Not(row.readonly) else REF", "kind = flight.mode"),
+            Edit(
+                f"{PINS}:give_handle",
+                'require("the reference of devices is in flight", '
+                "flight.mode == ite(row.readonly, REF, HELD), EAGAIN)",
+                "pass",
+            ),
+            Edit(
+                f"{PINS}:give_handle",
+                'require("and writable memory, if devices may write", row.readonly | writable, EAGAIN)',
+                "pass",
+            ),
         ),
         ("device_mapping_keeps_its_frame", COUNTED, ILLEGAL_HOLDER),
         advisories=(224,),

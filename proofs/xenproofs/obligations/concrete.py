@@ -11,7 +11,6 @@ from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.machine import plain_machine
 from xenmodel.step import Refused
 from xenproofs.symbolic.state import SCHEMA
-from xenspec.vocabulary import EntryId
 
 if TYPE_CHECKING:
     from xenmodel.machine import Machine
@@ -131,8 +130,6 @@ def _shown(value: object) -> str:
 
 def _argument(loader: Loader, parameter: Parameter) -> object:
     values = [loader.value(loader.cells[str(constant)]) for constant in parameter.constants]
-    if len(values) == len(EntryId((0, 0))):
-        return EntryId(_pair(tuple(values)))
     return tuple(values) if len(values) > 1 else values[0]
 
 

@@ -6,23 +6,22 @@ the universe, and the two counts are sums over it.
 
 from __future__ import annotations
 
-import itertools
 from typing import TYPE_CHECKING, Final
 
+from xenproofs.obligations.grant_instance import exact_sizes
 from xenproofs.obligations.instance import SMALL, Instance
 from xenproofs.symbolic import terms
 from xenproofs.symbolic.census import EVENT_FAMILIES
 from xenproofs.symbolic.scope import Finite
 from xenproofs.symbolic.sorts import FRAME, MADE_VCPU, NO_FRAME, VCPU, VCPU_DATATYPE, VCPU_NAMES
 from xenproofs.symbolic.state import EVENT_TABLES
-from xenproofs.symbolic.terms import BOOL, INT, Term, integer, interpreted, symbol
+from xenproofs.symbolic.terms import BOOL, Term, integer, symbol
 from xenproofs.symbolic.values import lift
 from xenspec.vocabulary import DOMID_INVALID
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from xenproofs.symbolic.census import Family
     from xenproofs.symbolic.state import SymbolicMachine
 
 DOMAINS: Final = (0, 1)
@@ -111,24 +110,4 @@ def event_exact(state: SymbolicMachine, made: Instance) -> list[Term]:
 
 def _counts(state: SymbolicMachine, made: Instance) -> list[Term]:
     """Return that both counts are the sizes of their sets."""
-    return exact_sizes(state, made, EVENT_FAMILIES)
-
-
-def exact_sizes(state: SymbolicMachine, made: Instance, families: Iterable[Family]) -> list[Term]:
-    """Return that each size is the number of members among all keys of the universe."""
-    universe, census = made.scope.universe, state.census
-    found: list[Term] = []
-    for family in families:
-        for of_set in itertools.product(*(universe[kind.name] for kind in family.kinds)):
-            members = [
-                source.member(census.now, key, of_set)
-                for source in family.sources
-                for key in itertools.product(*(universe[kind.name] for kind in source.kinds))
-            ]
-            found.append(terms.equal(census.size(family).read(of_set), _size(members)))
-    return found
-
-
-def _size(members: Iterable[Term]) -> Term:
-    ones = [terms.choice(m, integer(1), integer(0)) for m in members]
-    return interpreted("+", INT, integer(0), *ones)
+    return exact_sizes(state, made.scope, EVENT_FAMILIES)

@@ -56,7 +56,7 @@ EVENT_LEMMAS: Final[tuple[tuple[tuple[Kind, ...], Callable[..., bool]], ...]] = 
 )
 """Each lemma with the kinds of its keys."""
 
-NEAR: Final[dict[str, tuple[str, ...]]] = {
+NEAR_EVENTS: Final[dict[str, tuple[str, ...]]] = {
     "pending_port_will_be_looked_at": (
         "free_port_is_clean",
         "joined_ports_name_each_other",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from xenmodel.abi import descriptor, pte
+from xenproofs.obligations import grant_instance
 from xenproofs.obligations.statements import statements
 from xenproofs.symbolic import terms
 from xenproofs.symbolic.bitvectors import BITS, meaning, word_literal
@@ -74,11 +75,14 @@ def _universe(size: Size) -> dict[str, tuple[Term, ...]]:
         "index": _integers((0,)),
         "which": _integers((0, 1)),
         "number": _integers((0,)),
-        **dict.fromkeys(("grant", "handle", "place", "side"), _integers((0,))),
+        "grant": _integers((0, 511)),
+        "place": _integers((0,)),
+        **dict.fromkeys(("handle", "side"), _integers((0, 1))),
         "word": (),
     }
     parts = {FRAME: universe["frame"], VCPU: universe["vcpu"], FLIGHT: universe["flight"]}
-    second = {"entry": universe["slot"], "base": universe["which"]}
+    second = {"entry": universe["slot"], "base": universe["which"], "copy_side": universe["side"]}
+    second["device_map"] = universe["handle"]
     refs: list[Term] = []
     for kind, sorts in HOLDERS.items():
         first = parts[sorts[0]] if sorts[0] in parts else universe["domain"]
@@ -128,7 +132,10 @@ def _definitions(frames: tuple[Term, ...]) -> dict[str, str]:
 def instance(size: Size) -> Instance:
     """Return the finite instance of a size."""
     universe = _universe(size)
-    definitions = _definitions(universe["frame"])
+    definitions = {
+        **_definitions(universe["frame"]),
+        **grant_instance.definitions(universe["frame"], size.domains),
+    }
     lines = [
         _enumeration(FRAME, (*universe["frame"], NO_FRAME)),
         _enumeration(FLIGHT, universe["flight"]),

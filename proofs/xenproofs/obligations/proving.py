@@ -15,7 +15,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from xenproofs.obligations.deciding import Decider, Obligation, solver
-from xenproofs.obligations.event_lemmas import NEAR
+from xenproofs.obligations.event_lemmas import NEAR_EVENTS
+from xenproofs.obligations.grant_lemmas import NEAR_GRANTS
 from xenproofs.obligations.movements import LEANS, movements
 from xenproofs.obligations.outcomes import Kind, Outcome, StepReport
 from xenproofs.obligations.realms import EVENTS, GRANTS, MEMORY, REALMS, Realm, realm_of_step
@@ -38,6 +39,7 @@ FEASIBLE: Final = Z3(rlimit=6_000)
 """Closing a side of a fork is worth little work: a side that stays open costs obligations, not soundness."""
 VACUOUS: Final = Z3(rlimit=30_000)
 """Whether any state takes a path; a proof's core tells what this does not find."""
+NEAR: Final = {**NEAR_EVENTS, **NEAR_GRANTS}
 EVERYTHING: Final = 100
 """Percent."""
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
 from xenproofs.obligations.event_instance import TABLES, event_exact, event_instance
+from xenproofs.obligations.grant_instance import exact as grant_exact
 from xenproofs.obligations.instance import SMALL, Instance, Size, exact, instance
-from xenproofs.obligations.realms import EVENTS, realm_of_step
+from xenproofs.obligations.realms import EVENTS, GRANTS, MEMORY, realm_of_step
 from xenproofs.obligations.statements import statements
 from xenproofs.solvers.verdict import Verdict, script
 from xenproofs.solvers.z3_solver import Z3
@@ -17,7 +18,7 @@ from xenproofs.symbolic import terms
 from xenproofs.symbolic.axioms import COUNTING
 from xenproofs.symbolic.paths import Path, explore
 from xenproofs.symbolic.sorts import FLIGHT_VCPU
-from xenproofs.symbolic.state import EVENT_TABLES, SCHEMA, SymbolicMachine
+from xenproofs.symbolic.state import EVENT_TABLES, GRANT_TABLES, SCHEMA, SymbolicMachine
 from xenproofs.symbolic.terms import BOOL, Term, symbol
 
 if TYPE_CHECKING:
@@ -62,14 +63,20 @@ class Start:
 
 
 @cache
-def start(size: Size) -> tuple[Instance, Start]:
-    """Return the instance and the state before."""
+def start(size: Size, *, grants: bool = False) -> tuple[Instance, Start]:
+    """Return the instance and the state before, with grant tables if asked."""
+    if grants:
+        size = replace(size, slots=(0, 1, 511))
     made = instance(size)
     path = Path((), lambda _: True, disabled=ALL_AXIOMS, running=False)
     state = SymbolicMachine(path, made.scope)
-    by_name = {s.name: s.formula(state) for s in statements() if s.realm != EVENTS}
+    realms = (MEMORY, GRANTS) if grants else (MEMORY,)
+    by_name = {s.name: s.formula(state) for s in statements() if s.realm in realms}
+    known = [*by_name.values(), *exact(state, made)]
     shown = frozenset(SCHEMA) - frozenset(EVENT_TABLES)
-    return made, Start(state, [*by_name.values(), *exact(state, made)], by_name, shown)
+    if not grants:
+        return made, Start(state, known, by_name, shown - frozenset(GRANT_TABLES))
+    return made, Start(state, [*known, *grant_exact(state, made.scope, size.domains)], by_name, shown)
 
 
 @cache
@@ -126,8 +133,9 @@ def _arguments(made: Instance, before: Start, subject: Subject) -> list[Term]:
 
 def refute(subject: Subject, only: Sequence[str] = (), size: Size = SMALL, rlimit: int = RLIMIT) -> Search:
     """Look for a state from which the step breaks a statement (one of `only`, if given)."""
-    events = realm_of_step(subject.subsystem, subject.writes) == EVENTS
-    made, before = start_of_events() if events else start(size)
+    realm = realm_of_step(subject.subsystem, subject.writes)
+    grants = realm == GRANTS or bool(set(only) & _of_grants())
+    made, before = start_of_events() if realm == EVENTS else start(size, grants=grants)
     began = time.perf_counter()
     machines: list[SymbolicMachine] = []
 
@@ -149,6 +157,12 @@ def refute(subject: Subject, only: Sequence[str] = (), size: Size = SMALL, rlimi
         if answer is Verdict.UNKNOWN:
             verdict = answer
     return Search(verdict, time.perf_counter() - began)
+
+
+@cache
+def _of_grants() -> frozenset[str]:
+    """Return the names of the statements about grants."""
+    return frozenset(s.name for s in statements() if s.realm == GRANTS)
 
 
 def _goals(path: Path, machine: SymbolicMachine, before: Start, only: Sequence[str]) -> dict[str, Term]:

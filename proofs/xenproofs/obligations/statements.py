@@ -15,6 +15,7 @@ from xenmodel.grants import representation as grant_books
 from xenmodel.hardware import representation as tlb
 from xenmodel.memory import books, holding, representation
 from xenproofs.obligations.event_lemmas import EVENT_LEMMAS
+from xenproofs.obligations.grant_lemmas import GRANT_LEMMAS
 from xenproofs.obligations.lemmas import LEMMAS
 from xenproofs.obligations.realms import Realm, realm_of_subsystem
 from xenproofs.symbolic import terms
@@ -96,6 +97,7 @@ KEYS: Final[dict[str, tuple[Kind, ...]]] = {
     "DeviceMapHold": (K_FRAME, K_DOMAIN, K_HANDLE),
     "UnmappedHostHold": (K_FRAME, K_VCPU, K_PLACE),
     "UnmappedDeviceHold": (K_FRAME, K_VCPU, K_PLACE),
+    "CopySideHold": (K_FRAME, K_VCPU, K_SIDE),
     "GrantFrameHold": (K_FRAME, K_DOMAIN, K_INDEX),
     "StatusFrameHold": (K_FRAME, K_DOMAIN, K_INDEX),
 }
@@ -174,24 +176,16 @@ def statements() -> list[Statement]:
     return found + _of_grants() + _of_events()
 
 
-NOT_PROVED: Final = frozenset(
-    {"cached_foreign_translation_is_granted", "copied_frame_is_the_granting_domains"}
-)
-"""Invariants of grants that the monitor checks and nothing proves yet: neither assumed nor proved."""
-
-
 def _of_grants() -> list[Statement]:
     """Return every statement about grants."""
-    found = [
-        _statement(i.name, i.subsystem, i.sentence, i.key, i.function)
-        for i in grant_safety.SAFETY
-        if i.name not in NOT_PROVED
-    ]
+    found = [_statement(i.name, i.subsystem, i.sentence, i.key, i.function) for i in grant_safety.SAFETY]
     found += [
         _statement(i.name, i.subsystem, i.sentence, i.key, i.function) for i in grant_books.REPRESENTATION
     ]
+    found += [_statement(i.name, i.subsystem, i.sentence, i.key, i.function) for i in grant_holding.HOLDING]
     return found + [
-        _statement(i.name, i.subsystem, i.sentence, i.key, i.function) for i in grant_holding.HOLDING
+        Statement(text.__name__, "grants", (text.__doc__ or "").strip(), kinds, text, proof_only=True)
+        for kinds, text in GRANT_LEMMAS
     ]
 
 

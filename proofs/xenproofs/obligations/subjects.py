@@ -14,6 +14,7 @@ import xenmodel
 from xenmodel.step import STEPS, WRITES, Refused
 from xenproofs.symbolic import terms
 from xenproofs.symbolic.sorts import (
+    FLIGHT_VCPU,
     K_BANK,
     K_CPU,
     K_DOMAIN,
@@ -106,6 +107,17 @@ def _own_or_writable(state: SymbolicMachine, values: dict[str, Value]) -> object
     return foreign.negated() | (state.frames[x.frame].type == PageType.WRITABLE)
 
 
+def _no_third_party(state: SymbolicMachine, values: dict[str, Value]) -> object:
+    t, target = state.flights[values["k"]].frame, state.pte.target(values["word"])
+    owner = state.frames[t].owner
+    caller = state.vcpus[wrap(terms.apply(FLIGHT_VCPU, values["k"].term), state.path)].domain
+    return (owner == caller) | (owner == state.frames[target].owner)
+
+
+THIRD_PARTY: Final = (
+    "The control domain puts no frame into a table unless one of both is its own, or both are one domain's."
+)
+
 ASSUMED: Final[dict[str, tuple[str, Callable[[SymbolicMachine, dict[str, Value]], object]]]] = {
     "store_through": (
         (
@@ -114,6 +126,8 @@ ASSUMED: Final[dict[str, tuple[str, Callable[[SymbolicMachine, dict[str, Value]]
         ),
         _own_or_writable,
     ),
+    "install": (THIRD_PARTY, _no_third_party),
+    "replace": (THIRD_PARTY, _no_third_party),
 }
 """What is assumed of whoever takes a step, in words and as a formula; docs/trusted.md lists it."""
 
@@ -161,8 +175,7 @@ class Subject:
                 keyword[p.name] = value
             else:
                 positional.append(value)
-            if p.name == "k":
-                machine.acting = value
+            machine.matching.arguments[p.name] = value
         try:
             self.function(machine, *positional, **keyword)
         except Refused as refusal:
@@ -208,9 +221,7 @@ def subject(name: str, function: Callable[..., object], writes: frozenset[str]) 
     return Subject(name, function.__module__, function, parameters, keywords, writes)
 
 
-LATER: Final = frozenset(
-    {"bury", "bury_vcpu", "change_version", "create_domain", "create_vcpu", "idle_cpu", "map_granted"}
-)
+LATER: Final = frozenset({"bury", "bury_vcpu", "create_domain", "create_vcpu", "idle_cpu"})
 """Single steps that are no subjects yet. Those that build and bury a domain: no invariant says yet what a
 domain that does not exist must not own. And `idle_cpu` writes the row of an idle virtual CPU: none says yet
 that a guest's virtual CPU is none of these."""

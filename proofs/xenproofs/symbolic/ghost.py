@@ -40,6 +40,7 @@ HOLDERS: Final[dict[str, tuple[Sort, ...]]] = {
     "device_map": (INT, INT),
     "unmapped_host": (VCPU, INT),
     "unmapped_device": (VCPU, INT),
+    "copy_side": (VCPU, INT),
     "grant_frame": (INT, INT),
     "status_frame": (INT, INT),
     "allocated": (FRAME,),
@@ -219,12 +220,12 @@ class SymbolicGhost:
             found += counting_background(self.scope, family, self.path.disabled)
         return found
 
-    def watch_links(self, entries: SymbolicTable, note_author: Callable[[Keys], None]) -> None:
-        """Keep the counts of linear links and each entry's author, from what is written."""
+    def watch_links(self, entries: SymbolicTable, note_link: Callable[[Keys, object], None]) -> None:
+        """Keep the counts of linear links from what is written, and tell of each link."""
 
         def heard(keys: Keys, name: str, value: object) -> None:
-            if name == "linked" and value is True:
-                note_author(keys)
+            if name == "linked":
+                note_link(keys, value)
             if name == "linear":
                 self._relink(entries, keys, lift(value, BOOL))
             if name == "target":

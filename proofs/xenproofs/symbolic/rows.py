@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from xenproofs.symbolic import terms
 from xenproofs.symbolic.fields import Field
+from xenproofs.symbolic.terms import BOOL, INT
 from xenproofs.symbolic.traps import ConstantError, DeclaredTwiceError
-from xenproofs.symbolic.values import Decider, Value, lift, wrap
+from xenproofs.symbolic.values import Decider, Truth, Value, lift, wrap
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from xenproofs.symbolic.fields import Keys
+    from xenproofs.symbolic.scope import Scope
     from xenproofs.symbolic.sorts import Kind
-    from xenproofs.symbolic.terms import Sort
+    from xenproofs.symbolic.terms import Sort, Term
 
 
 class SymbolicRow:
@@ -39,12 +42,20 @@ class SymbolicRow:
 class SymbolicTable:
     """A table whose keys are of any number; `listener` hears of each write before it is done."""
 
-    __slots__ = ("fields", "kinds", "listener", "name", "run")
+    __slots__ = ("fields", "kinds", "listener", "name", "run", "scope")
 
-    def __init__(self, name: str, kinds: tuple[Kind, ...], fields: Mapping[str, Sort], run: Decider) -> None:
+    def __init__(
+        self,
+        name: str,
+        kinds: tuple[Kind, ...],
+        fields: Mapping[str, Sort],
+        run: Decider,
+        scope: Scope | None = None,
+    ) -> None:
         self.name = name
         self.kinds = kinds
         self.run = run
+        self.scope = scope
         domain = tuple(kind.sort for kind in kinds)
         self.fields = {key: Field(f"{name}.{key}", domain, sort) for key, sort in fields.items()}
         self.listener: Callable[[Keys, str, object], None] | None = None
@@ -54,6 +65,18 @@ class SymbolicTable:
 
     def __setitem__(self, key: object, row: object) -> None:
         raise DeclaredTwiceError(f"{self.name}[{key!r}] would get a second row")
+
+    def each(self, first: object, end: object, holds: Callable[[Value], object]) -> Truth:
+        """Return whether something holds of each number first .. end-1, which are last parts of keys."""
+        if self.scope is None:
+            raise ConstantError(f"nothing ranges over {self.name}")
+        least, limit = lift(first, INT), lift(end, INT)
+
+        def body(numbers: Keys) -> Term:
+            within = [terms.order("<=", least, numbers[0]), terms.order("<", numbers[0], limit)]
+            return terms.implication(terms.conjunction(within), lift(holds(wrap(numbers[0], self.run)), BOOL))
+
+        return Truth(self.scope.forall(self.kinds[-1:], body, "each"), self.run)
 
     def keys(self, key: object) -> Keys:
         """Return the terms of a key, which may be a tuple."""

@@ -80,6 +80,7 @@ REF_DATATYPE: Final = (
     "(r_device_map (device_map_of Int) (device_map_handle Int)) "
     "(r_unmapped_host (host_of Vcpu) (host_place Int)) "
     "(r_unmapped_device (device_of Vcpu) (device_place Int)) "
+    "(r_copy_side (copy_of Vcpu) (copy_number Int)) "
     "(r_grant_frame (grant_of Int) (grant_index Int)) (r_status_frame (status_of Int) (status_index Int)) "
     "(r_allocated (allocation_of Frame)) (r_flight (flight_of Flight)) (r_other (other_number Int)))))"
 )

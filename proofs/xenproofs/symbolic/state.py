@@ -42,6 +42,7 @@ from xenproofs.symbolic import terms
 from xenproofs.symbolic.census import Census
 from xenproofs.symbolic.ghost import CountsTable, HeldTable, SymbolicGhost
 from xenproofs.symbolic.grants import SymbolicGrants
+from xenproofs.symbolic.matching import GrantedTable, Matching
 from xenproofs.symbolic.rows import SymbolicTable
 from xenproofs.symbolic.sorts import (
     FRAME,
@@ -153,7 +154,8 @@ class SymbolicMachine:
         self.path = path
         self.scope = scope
         self.tables = {
-            name: SymbolicTable(name, kinds, row_sorts(row), path) for name, (row, kinds) in SCHEMA.items()
+            name: SymbolicTable(name, kinds, row_sorts(row), path, scope)
+            for name, (row, kinds) in SCHEMA.items()
         }
         self.frames = self.tables["frames"]
         self.entries = self.tables["entries"]
@@ -175,9 +177,7 @@ class SymbolicMachine:
         self._add_grants()
         self.words = SymbolicWords(path, scope)
         self.ghost = SymbolicGhost(path, scope)
-        self.ghost.watch_links(self.entries, self._note_author)
-        self.acting: object = None
-        """The flight of the page that the step is about: its virtual CPU acts."""
+        self.ghost.watch_links(self.entries, self._note_link)
         self.cpu_count = Number(CPU_COUNT, path)
         self.pte = SymbolicPte(path)
         self.descriptors = SymbolicDescriptors(path)
@@ -187,7 +187,6 @@ class SymbolicMachine:
         self.counts = CountsTable(self.ghost)
         entry = (K_FRAME, K_SLOT)
         self.authors = SymbolicTable("authors", entry, {"domain": INT}, path)
-        self.granted = SymbolicTable("granted", entry, {"readable": BOOL, "writable": BOOL}, path)
         self.xen_slots: dict[int, int] = {}
 
     def _add_event_channels(self) -> None:
@@ -203,11 +202,20 @@ class SymbolicMachine:
             setattr(self, name, self.tables[name])
         self.pins, self.shares = self.census.sizes["pins"], self.census.sizes["shares"]
         self.grants = SymbolicGrants(self.path)
+        self.matching = Matching(self.tables, self.path)
+        self.rests, self.places, self.backers = (
+            self.matching.rests,
+            self.matching.places,
+            self.matching.backers,
+        )
+        self.granted = GrantedTable(self.matching, self.path)
 
-    def _note_author(self, keys: tuple[Term, ...]) -> None:
-        """Remember by whose call an entry is linked."""
-        if isinstance(self.acting, Key):
-            self.authors.write(keys, "domain", self.vcpus[self.acting[0]].domain)
+    def _note_link(self, keys: tuple[Term, ...], value: object) -> None:
+        """Remember by whose call an entry is linked, and what it rests on."""
+        acting = self.matching.arguments.get("k")
+        if value is True and isinstance(acting, Key):
+            self.authors.write(keys, "domain", self.vcpus[acting[0]].domain)
+        self.matching.links(keys, value)
 
     def fields(self) -> list[Field]:
         """Return every field of the real state: what a step's declared writes speak of."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 from xenmodel.abi.geometry import FourLevelShape
 from xenproofs.symbolic import terms
 from xenproofs.symbolic.fields import Field
-from xenproofs.symbolic.sorts import FRAME, K_SLOT, WORD, ZERO
+from xenproofs.symbolic.sorts import FRAME, K_INDEX, K_SLOT, WORD, ZERO
 from xenproofs.symbolic.terms import BOOL, INT, Symbol, Term
 from xenproofs.symbolic.traps import SoundnessError
 from xenproofs.symbolic.values import Key, Truth, lift
@@ -19,6 +19,7 @@ from xenspec.table import XEN_END_SLOT, XEN_FIRST_SLOT
 
 if TYPE_CHECKING:
     from xenproofs.symbolic.fields import Keys
+    from xenproofs.symbolic.rows import SymbolicTable
     from xenproofs.symbolic.scope import Scope
     from xenproofs.symbolic.values import Decider
 
@@ -158,6 +159,20 @@ class SymbolicWords:
         """Make every word of the frame zero."""
         f = lift(frame, FRAME)
         self.field.write_where(lambda ks: terms.equal(ks[0], f), lambda _: ZERO)
+
+    def clear_pages(self, pages: SymbolicTable, domain: object, count: object) -> None:
+        """Make every word of the frames zero that are a domain's pages 0 .. count-1."""
+        owner, frame, end = lift(domain, INT), pages.field("frame").snapshot(), lift(count, INT)
+
+        def is_page(keys: Keys) -> Term:
+            def is_another(index: Keys) -> Term:
+                within = _between(terms.integer(0), end)(index[0])
+                same = terms.equal(frame((owner, *index)), keys[0])
+                return terms.negation(terms.conjunction([within, same]))
+
+            return terms.negation(self.scope.forall((K_INDEX,), is_another, "page"))
+
+        self.field.write_where(is_page, lambda _: ZERO)
 
     def copy(self, target: object, source: object) -> None:
         """Make the words of `target` equal to those of `source`."""

@@ -138,9 +138,19 @@ def copy_is_of_what_was_granted(s: GrantState, c: CopyId) -> bool:
 
 @invariant(property=28)
 def copied_frame_is_the_granting_domains(s: GrantState, c: CopyId) -> bool:
-    """The frame of a side of a copy that uses a grant is the granting domain's still."""
+    """The frame that a side of a copy holds by a grant is the granting domain's still."""
     row = s.copies[c]
-    return implies(row.pinned, lambda: s.frames[row.frame].owner == row.domain)
+    return implies(row.pinned & row.held, lambda: s.frames[row.frame].owner == row.domain)
+
+
+@invariant(property=(1, 28))
+def copies_go_into_writable_memory(s: GrantState, c: CopyId) -> bool:
+    """What a side of a copy holds to write is writable memory in use."""
+    row = s.copies[c]
+    return implies(
+        row.held & row.typed,
+        lambda: (s.frames[row.frame].type == WRITABLE) & s.frames[row.frame].validated,
+    )
 
 
 # --- Pages of tables --------------------------------------------------------------------------------------
@@ -176,12 +186,12 @@ def page_of_status_is_writable_memory(s: GrantState, p: GrantFrameId) -> bool:
 
 @invariant(property=(2, 3, 8, 28))
 def cached_foreign_translation_is_granted(s: GrantState, k: TlbKey) -> bool:
-    """A processor reaches another domain's frame only by a grant in use, the control domain apart."""
+    """A processor reaches another domain's frame only by a grant in use; the control and the dying apart."""
     x = s.tlb[k]
     return implies(
         both(x.valid & x.foreign, lambda: x.epoch == s.cpus[k[0]].epoch),
         lambda: either(
-            s.domains[x.domain].privileged | (s.frames[x.frame].ref_count == 0),
+            s.domains[x.domain].privileged | s.domains[x.domain].dying | (s.frames[x.frame].ref_count == 0),
             lambda: (
                 (s.shares[x.domain, x.frame].readable > 0)
                 & (Not(x.writable) | (s.shares[x.domain, x.frame].writable > 0))

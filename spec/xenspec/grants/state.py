@@ -130,6 +130,16 @@ class CopyRow(UseRow, Protocol):
         """It uses an entry."""
         ...
 
+    @property
+    def held(self) -> bool:
+        """It holds its frame."""
+        ...
+
+    @property
+    def typed(self) -> bool:
+        """It holds it as writable memory."""
+        ...
+
 
 class ShareRow(Protocol):
     """How many uses let a domain's processors reach a frame. Ghost."""

@@ -83,6 +83,11 @@ class DomainRow(Protocol):
         """It may map device memory."""
         ...
 
+    @property
+    def dying(self) -> bool:
+        """Its end has begun."""
+        ...
+
 
 class AccountRow(Protocol):
     """One domain, as far as a step may change it."""
