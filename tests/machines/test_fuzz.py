@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,7 +13,16 @@ from xenproofs.machines.episode import Plan
 from xenproofs.machines.fuzz import Campaign, Found, Notice, Running, Shrinking
 from xenproofs.machines.story import as_test, as_text
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 EASY = "base_released_first"
+
+
+@pytest.fixture(autouse=True)
+def _own_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the stories of these tests apart from the user's."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
 
 
 def test_the_same_seed_and_episodes_give_the_same_report() -> None:
@@ -67,6 +77,11 @@ def test_a_breach_ends_with_1_and_its_trace(capsys: pytest.CaptureFixture[str]) 
     (violation,) = json.loads(capsys.readouterr().out)["violations"]
     assert code == Exit.VIOLATED
     assert violation["story_calls"] == len(violation["trace"]) == 1
+    assert list(violation) == ["invariant", "story_calls", "trace"]
+    assert run(["fuzz", "--seed", "5", "--time", "60s", "--fault", EASY]) == Exit.VIOLATED
+    told = capsys.readouterr()
+    assert "found before, and still broken" in told.err
+    assert "kept: xencheck replay" in told.out
 
 
 def test_a_short_campaign_may_miss_outcomes_unless_asked_for_all() -> None:

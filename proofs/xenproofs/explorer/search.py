@@ -1,47 +1,35 @@
 """Breadth first over the executable: every state of a scope once, all invariants held in each.
 
-A state without a call in progress is saved and restored. One in the middle of calls is made again from the
-last saved state by the same steps, because what a call will do next stands in its generator; such states are
-told apart by the rows, and by where each generator stands with its numbers.
+    report = Explorer(SCOPES["alone"], jobs=2).run()
+
+Level after level; the states of a level are shared out among processes, which send back what follows. States
+are compared by 128-bit digests of their canonical forms, so that counts do not depend on the number of
+processes. The first level with a breach ends the search, with a shortest story.
 """
 
 import time
-from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor, ProcessPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from types import FrameType
+from itertools import islice
 
-from xenmodel.dispatch import dispatch
-from xenmodel.hypercall import SPIN, Call, Marker, Result, Steps
-from xenmodel.memory.mmu_update import MmuUpdate
-from xenmodel.memory.mmuext_op import MmuextOp
 from xenproofs.explorer.scopes import Scope
-from xenproofs.explorer.state import Keeper, Renaming, Saved
-from xenproofs.judge.monitor import Monitor
+from xenproofs.explorer.walker import Next, Place, Transition, Walker
+from xenproofs.machines.planting import Fault, planted
 
 SCHEMA_VERSION = 1
-STEP = -1
-"""The transition that runs one more step of a call in progress; others are numbers of actions."""
-PATIENCE = 1000
-
-
-@dataclass(frozen=True, slots=True)
-class Transition:
-    """What happens next: vCPU number `vcpu` of the scope begins an action, or runs one more step."""
-
-    vcpu: int
-    action: int
+SHARE = 16
+"""States that a process is given at a time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A state: saved, or to be made from a saved one."""
+    """A state and the way to it."""
 
-    base: Saved
-    suffix: tuple[Transition, ...]
+    place: Place | None
     parent: "Node | None"
     by: Transition | None
-    depth: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,15 +76,19 @@ class Explorer:
     """Visits the states of one scope."""
 
     def __init__(
-        self, scope: Scope, *, symmetry: bool = True, tell: Callable[[ExploreReport], None] = lambda _: None
+        self,
+        scope: Scope,
+        *,
+        symmetry: bool = True,
+        jobs: int = 1,
+        fault: Fault | None = None,
+        most: int | None = None,
+        tell: Callable[[ExploreReport], None] = lambda _: None,
     ) -> None:
+        """Prepare a search; `most`: states after which it is given up as not complete."""
         self.scope = scope
-        self._monitor = Monitor.over(scope.machine())
-        self._keeper = Keeper(self._monitor.machine)
-        self._actions = [scope.actions(v) for v in scope.vcpus]
-        self._standing: dict[int, Steps[Result]] = {}
-        symmetry = symmetry and not scope.interleaved
-        self._renamings: list[Renaming] = scope.renamings() if symmetry else [{}]
+        self._symmetry, self._jobs, self._fault, self._most = symmetry, jobs, fault, most
+        self._walker = Walker(scope, symmetry=symmetry)
         self._tell = tell
         self.report = ExploreReport(scope.name, symmetry)
 
@@ -104,124 +96,106 @@ class Explorer:
         """Visit every state, until one breaks something."""
         begun = time.monotonic()
         report = self.report
-        broken = self._monitor.start()
-        root = Node(self._keeper.save(), (), None, None, 0)
-        seen = {self._key()}
-        queue = deque([root])
-        while queue and not broken and not report.violations:
-            node = queue.popleft()
-            report.depth = node.depth
-            if self.scope.depth is not None and node.depth >= self.scope.depth:
-                report.complete = False
-                break
-            for transition in self._enabled(node):
-                self._expand(node, transition, seen, queue)
-            report.states, report.seconds = len(seen), time.monotonic() - begun
-            self._tell(report)
+        place, key, broken = self._walker.start()
+        if broken is not None:
+            report.violations.append(Counterexample(*broken, ()))
+        seen = {key}
+        level = [Node(place, None, None)]
+        with ExitStack() as stack:
+            stack.enter_context(planted(self._fault))
+            workers = stack.enter_context(self._workers()) if self._jobs > 1 else None
+            while level and not report.violations:
+                if self._is_far_enough():
+                    report.complete = False
+                    break
+                level = self._level(level, seen, workers, begun)
+                report.depth += bool(level) or bool(report.violations)
         report.complete = report.complete and not report.violations
+        report.seconds = time.monotonic() - begun
         return report
 
-    def _expand(
-        self, node: Node, transition: Transition, seen: set[tuple[object, ...]], queue: deque[Node]
-    ) -> None:
-        """Make one transition; keep the state if it is new, tell the story if it is broken."""
-        self._make(node)
-        self._move(transition)
-        self.report.transitions += 1
-        broken = self._monitor.after_call(self.scope.domain_of(transition.vcpu))
-        if broken and not self.report.violations:
-            story = self._story(Node(node.base, (), node, transition, node.depth + 1))
-            self.report.violations.append(Counterexample(broken[0].name, str(broken[0]), story))
-        key = self._key()
-        if key in seen:
+    def _is_far_enough(self) -> bool:
+        deepest = self.scope.depth is not None and self.report.depth >= self.scope.depth
+        return deepest or (self._most is not None and self.report.states >= self._most)
+
+    def _workers(self) -> Executor:
+        return ProcessPoolExecutor(
+            self._jobs, initializer=_prepare, initargs=(self.scope, self._symmetry, self._fault)
+        )
+
+    def _level(
+        self, level: list[Node], seen: set[bytes], workers: Executor | None, begun: float
+    ) -> list[Node]:
+        """Visit what follows the states of a level; return the states of the next one."""
+        report = self.report
+        deeper: list[Node] = []
+        for node, found in zip(level, self._following(level, workers), strict=True):
+            for one in found:
+                report.transitions += 1
+                if one.broken is not None:
+                    story = self._story(Node(one.place, node, one.by))
+                    report.violations.append(Counterexample(*one.broken, story))
+                    report.states = len(seen)
+                    return deeper
+                if one.key not in seen:
+                    seen.add(one.key)
+                    deeper.append(Node(one.place, node, one.by))
+            report.states, report.seconds = len(seen), time.monotonic() - begun
+            self._tell(report)
+        return deeper
+
+    def _following(self, level: list[Node], workers: Executor | None) -> Iterator[Iterable[Next]]:
+        """Give what follows each state of a level, in the level's order."""
+        if workers is None:
+            yield from (self._walker.following(place) for place in _places(level))
             return
-        seen.add(key)
-        if self._standing:
-            queue.append(Node(node.base, (*node.suffix, transition), node, transition, node.depth + 1))
-        else:
-            queue.append(Node(self._keeper.save(), (), node, transition, node.depth + 1))
-
-    def _make(self, node: Node) -> None:
-        """Bring the machine to a state."""
-        for steps in self._standing.values():
-            steps.close()
-        self._standing.clear()
-        self._keeper.restore(node.base)
-        for transition in node.suffix:
-            self._move(transition)
-        self._monitor.after_call(self.scope.domain_of(0))
-
-    def _enabled(self, node: Node) -> list[Transition]:
-        """Return what may happen next."""
-        self._make(node)
-        found: list[Transition] = []
-        for vcpu, actions in enumerate(self._actions):
-            if vcpu in self._standing:
-                found.append(Transition(vcpu, STEP))
-            else:
-                found += [Transition(vcpu, number) for number in range(len(actions))]
-        return found
-
-    def _move(self, transition: Transition) -> None:
-        """Begin a call or run one more step; where calls do not interleave, run it to its end."""
-        v = self.scope.vcpus[transition.vcpu]
-        if transition.action != STEP:
-            call = self._actions[transition.vcpu][transition.action].call
-            x = Call(self._monitor.machine, v, self._monitor.machine.vcpus[v].domain)
-            self._standing[transition.vcpu] = _to_the_end(x, call)
-        for _ in range(1 if self.scope.interleaved else PATIENCE):
-            if not self._step(transition.vcpu):
-                return
-
-    def _step(self, vcpu: int) -> bool:
-        """Run one step; return whether the call goes on."""
-        steps = self._standing[vcpu]
-        try:
-            shown = next(steps)
-            while isinstance(shown, Marker) and shown is not SPIN:
-                shown = steps.send(None)
-        except StopIteration:
-            del self._standing[vcpu]
-            return False
-        return True
-
-    def _key(self) -> tuple[object, ...]:
-        """Return what tells this state from others."""
-        places = tuple((vcpu, place_of(steps)) for vcpu, steps in sorted(self._standing.items()))
-        return (self._keeper.canonical(self._keeper.save(), self._renamings), places)
+        shares = _shares(_places(level))
+        for answers in workers.map(_follow, shares):
+            yield from answers
 
     def _story(self, node: Node) -> tuple[str, ...]:
         """Tell the way to a state."""
         told: list[str] = []
         step: Node | None = node
         while step is not None and step.by is not None:
-            v = self.scope.vcpus[step.by.vcpu]
-            what = "one step" if step.by.action == STEP else self._actions[step.by.vcpu][step.by.action].text
-            told.append(f"dom{v[0]}.v{v[1]}  {what}")
+            told.append(self._walker.tell(step.by))
             step = step.parent
         return tuple(reversed(told))
 
 
-def _to_the_end(x: Call, call: MmuUpdate | MmuextOp) -> Steps[Result]:
-    """Run a call and every continuation that it makes."""
-    result = yield from dispatch(x, call)
-    while result.continuation is not None:
-        again = result.continuation.args
-        if not isinstance(again, MmuUpdate | MmuextOp):
-            raise TypeError(again)
-        result = yield from dispatch(x, again)
-    return result
+def _places(level: list[Node]) -> Iterator[Place]:
+    for node in level:
+        if node.place is None:
+            raise LookupError(node.by)
+        yield node.place
 
 
-def place_of(steps: object) -> tuple[tuple[object, ...], ...]:
-    """Return where a generator stands, and those that it waits for: in the code, and its numbers."""
-    found: list[tuple[object, ...]] = []
-    frame: object = getattr(steps, "gi_frame", None)
-    while isinstance(frame, FrameType):
-        code = frame.f_code
-        numbers = (frame.f_locals.get(name) for name in code.co_varnames)
-        held = (value if isinstance(value, int) else None for value in numbers)
-        found.append((code.co_name, frame.f_lasti, *held))
-        steps = getattr(steps, "gi_yieldfrom", None)
-        frame = getattr(steps, "gi_frame", None)
-    return tuple(found)
+def _shares(places: Iterator[Place]) -> Iterator[list[Place]]:
+    while share := list(islice(places, SHARE)):
+        yield share
+
+
+WALKERS: list[Walker] = []
+"""A process's own walker."""
+REPORTED: set[bytes] = set()
+"""States that this process has sent back before: once is enough, what leads there is only counted."""
+STACK = ExitStack()
+
+
+def _prepare(scope: Scope, symmetry: bool, fault: Fault | None) -> None:  # noqa: FBT001 - of an initializer
+    walker = Walker(scope, symmetry=symmetry)
+    walker.start()
+    STACK.enter_context(planted(fault))
+    WALKERS.append(walker)
+
+
+def _follow(share: list[Place]) -> list[list[Next]]:
+    """Return what follows some states; the place of a state that was sent before is left out."""
+    return [[_without_known(one) for one in WALKERS[0].following(place)] for place in share]
+
+
+def _without_known(one: Next) -> Next:
+    if one.key in REPORTED:
+        return Next(one.by, one.key, None, one.broken)
+    REPORTED.add(one.key)
+    return one

@@ -1,8 +1,10 @@
 """States of a small world: saved and restored row by row, compared in a canonical form.
 
-The canonical form leaves out default rows, and the times and epochs of flushes: only cached translations
-depend on them, and these worlds have none. Frames are renamed so that of all exchanges of interchangeable
-ones the least remains.
+The canonical form leaves out default rows. Times and epochs of flushes matter to cached translations alone:
+of a translation counts whether its CPU still has it, of a frame's stamp whether each CPU was flushed since;
+where a world caches nothing both are left out. A flush makes every CPU's flush later than all stamps, a new
+stamp is later than all flushes, so that what is kept determines what becomes of it. Names are changed so that
+of all exchanges of what is interchangeable the least form remains.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,20 +12,22 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Generic, TypeVar
 
-from xenmodel.abi import pte
+from xenmodel.hardware.rows import TlbEntry
+from xenmodel.hardware.tlb import is_cached
 from xenmodel.machine import Machine
 from xenmodel.memory.rows import Entry, Flight, Frame
+from xenproofs.explorer.renaming import NOTHING, Renaming
 from xenproofs.judge.tracking import store_of
 from xenspec.table import PlainWords, Table
 
 K = TypeVar("K")
 R = TypeVar("R")
 Numbers = tuple[int, ...]
-Renaming = dict[int, int]
-TIMES = frozenset({"stamp", "flushed_at", "clock", "epoch"})
-"""Fields that are times of the flush clock, or an epoch."""
+TIMES = frozenset({"stamp", "flushed_at", "clock", "epoch", "loads"})
+"""Fields that are times of the flush clock, or number flushes."""
 
-VCPU = ("domain", "cpu", "base", "user_base", "old_table", "old_partial")
+VCPU = ("base", "user_base", "old_table", "old_partial")
+"""What of a vCPU changes in these worlds; where it runs does not."""
 
 
 def _names(row: type) -> tuple[str, ...]:
@@ -41,6 +45,7 @@ class Kept(Generic[K, R]):
     names: tuple[str, ...]
     key: Callable[[K, Renaming], Numbers]
     frames: frozenset[str] = frozenset()
+    domains: frozenset[str] = frozenset()
     _defaults: dict[K, Numbers] = field(default_factory=dict[K, Numbers])
 
     def __post_init__(self) -> None:
@@ -82,7 +87,9 @@ class Kept(Generic[K, R]):
     def _plain(self, values: Numbers, renaming: Renaming) -> Iterator[int]:
         for name, value in zip(self.names, values, strict=True):
             if name in self.frames:
-                yield renaming.get(value, value)
+                yield renaming.frame(value)
+            elif name in self.domains:
+                yield renaming.domain(value)
             elif name not in TIMES:
                 yield value
 
@@ -97,24 +104,55 @@ class Saved:
     vcpus: dict[tuple[int, int], Numbers]
     cpus: dict[int, Numbers]
     world: dict[int, Numbers]
+    tlb: dict[tuple[int, int], Numbers]
     words: dict[tuple[int, int], int]
 
 
 class Keeper:
     """Saves, restores and compares the states of one machine."""
 
-    __slots__ = ("_cpus", "_entries", "_flights", "_frames", "_machine", "_vcpus", "_world")
+    __slots__ = (
+        "_cpus",
+        "_entries",
+        "_flights",
+        "_frames",
+        "_machine",
+        "_stamped",
+        "_tlb",
+        "_vcpus",
+        "_world",
+    )
 
-    def __init__(self, m: Machine) -> None:
+    def __init__(self, m: Machine, stamped: tuple[int, ...] = ()) -> None:
+        """Keep a machine; `stamped`: the frames whose stamps matter, all of them if anything is cached."""
         self._machine = m
-        self._frames = Kept(m.frames, _names(Frame), lambda f, new: (new.get(f, f),))
-        self._entries = Kept(
-            m.entries, _names(Entry), lambda e, new: (new.get(e[0], e[0]), e[1]), frozenset({"target"})
+        self._stamped = stamped
+        self._frames = Kept(
+            m.frames, _names(Frame), lambda f, new: (new.frame(f),), domains=frozenset({"owner"})
         )
-        self._flights = Kept(m.flights, _names(Flight), lambda k, _: (*k[0], k[1]), frozenset({"frame"}))
-        bases = frozenset({"base", "user_base", "old_table"})
-        self._vcpus = Kept(m.vcpus, VCPU, lambda v, _: v, bases)
-        self._cpus = Kept(m.cpus, ("epoch", "flushed_at"), lambda c, _: (c,))
+        self._entries = Kept(
+            m.entries, _names(Entry), lambda e, new: (new.frame(e[0]), e[1]), frozenset({"target"})
+        )
+        self._flights = Kept(
+            m.flights,
+            _names(Flight),
+            lambda k, new: (new.domain(k[0][0]), k[0][1], k[1]),
+            frozenset({"frame"}),
+        )
+        self._vcpus = Kept(
+            m.vcpus,
+            VCPU,
+            lambda v, new: (new.domain(v[0]), v[1]),
+            frozenset({"base", "user_base", "old_table"}),
+        )
+        self._tlb = Kept(
+            m.tlb,
+            _names(TlbEntry),
+            lambda x, new: (new.cpu(x[0]), x[1]),
+            frozenset({"frame"}),
+            frozenset({"domain"}),
+        )
+        self._cpus = Kept(m.cpus, ("epoch", "flushed_at"), lambda c, new: (new.cpu(c),))
         self._world = Kept(m.world, ("clock", "clock"), lambda w, _: (w,))
 
     def save(self) -> Saved:
@@ -129,6 +167,7 @@ class Keeper:
             self._vcpus.read(),
             self._cpus.read(),
             self._world.read(),
+            self._tlb.read(),
             {(f, slot): word for f, page in words.pages.items() for slot, word in page.items()},
         )
 
@@ -140,13 +179,16 @@ class Keeper:
         self._vcpus.write(saved.vcpus)
         self._cpus.write(saved.cpus)
         self._world.write(saved.world)
+        self._tlb.write(saved.tlb)
         now = self.save().words
         for place in now.keys() | saved.words.keys():
             if now.get(place, 0) != saved.words.get(place, 0):
                 self._machine.words[place] = saved.words.get(place, 0)
 
     def canonical(self, saved: Saved, renamings: list[Renaming]) -> tuple[object, ...]:
-        """Return the least form of a state under the renamings."""
+        """Return the least form of the present state, which was just saved, under the renamings."""
+        if len(renamings) == 1:
+            return self._plain(saved, NOTHING)
         return min(self._plain(saved, renaming) for renaming in renamings)
 
     def _in_use(self, saved: Saved) -> dict[tuple[int, int], Numbers]:
@@ -157,13 +199,31 @@ class Keeper:
         waiting = {f for f, values in saved.frames.items() if values[PARTIAL_ENTRY]}
         return {e: values for e, values in saved.entries.items() if values[0] or e[0] in waiting}
 
+    def _cached(self, saved: Saved) -> dict[tuple[int, int], Numbers]:
+        """Leave out translations that their CPU has no more."""
+        rows = store_of(self._machine.tlb)
+        return {x: values for x, values in saved.tlb.items() if is_cached(self._machine, x[0], rows[x])}
+
+    def _flushed(self, new: Renaming) -> tuple[Numbers, ...]:
+        """Return of each frame that matters which CPUs were not flushed since its stamp."""
+        frames, cpus = store_of(self._machine.frames), store_of(self._machine.cpus)
+        count = range(self._machine.cpu_count)
+        return tuple(
+            sorted(
+                (new.frame(f), *sorted(new.cpu(c) for c in count if cpus[c].flushed_at <= frames[f].stamp))
+                for f in self._stamped
+            )
+        )
+
     def _plain(self, saved: Saved, new: Renaming) -> tuple[tuple[Numbers, ...], ...]:
-        words = ((new.get(f, f), slot, _renamed(word, new)) for (f, slot), word in saved.words.items())
+        words = ((new.frame(f), slot, new.word(word)) for (f, slot), word in saved.words.items())
         return (
             self._frames.plain(saved.frames, new),
             self._entries.plain(self._in_use(saved), new),
             self._flights.plain(_busy(saved.flights), new),
             self._vcpus.plain(saved.vcpus, new),
+            self._tlb.plain(self._cached(saved), new),
+            self._flushed(new),
             tuple(sorted(words)),
         )
 
@@ -171,8 +231,3 @@ class Keeper:
 def _busy(flights: dict[tuple[tuple[int, int], int], Numbers]) -> dict[tuple[tuple[int, int], int], Numbers]:
     """Leave out what is left in the rows of idle flights."""
     return {k: values for k, values in flights.items() if values[0]}
-
-
-def _renamed(word: int, new: Renaming) -> int:
-    f = pte.target(word)
-    return word if f not in new else word & ~pte.entry(f, 0) | pte.entry(new[f], 0)

@@ -11,7 +11,7 @@ from random import Random
 
 from xenproofs.machines.breach import Breach, until_breach
 from xenproofs.machines.faults import fault_named
-from xenproofs.machines.moves import SCHEMING, SUBSYSTEMS, Mood, Move, draw, echo, mood
+from xenproofs.machines.moves import SCHEMING, SUBSYSTEMS, Mood, Move, changed, draw, echo, mood
 from xenproofs.machines.planting import planted
 from xenproofs.machines.schemes import scheme
 from xenproofs.machines.world import World
@@ -30,6 +30,8 @@ class Plan:
     moves: int = 250
     fault: str = ""
     """The planted fault to look for, by its name; none: the model as it is."""
+    pauses: bool = True
+    """Whether calls may be left standing in the middle; else each runs to its end, nothing interleaves."""
 
 
 @dataclass(slots=True)
@@ -54,7 +56,8 @@ def moves_of(plan: Plan, number: int) -> list[Move]:
     moves = [draw(rng, of_all)]
     while len(moves) < plan.moves:
         moves += _next(rng, of_all, moves[-1])
-    return moves[: plan.moves]
+    chosen = moves[: plan.moves]
+    return chosen if plan.pauses else [changed(move, "pause", 0) for move in chosen]
 
 
 def _next(rng: Random, of_all: Mood, last: Move) -> list[Move]:

@@ -208,8 +208,19 @@ INTERLEAVED: tuple[Fault, ...] = (
     ),
     Fault(
         "partial_table_taken_over_twice",
-        "Who goes on with an interrupted table leaves it marked so, for the next one to go on as well.",
-        (Edit(f"{CLAIM}:claim", "            frame.partial = False\n", ""),),
+        "A table that was seen interrupted is taken over, although another vCPU is going on with it by now.",
+        (
+            Edit(
+                "memory.promotion:take_type",
+                "    while True:\n        try:\n",
+                "    interrupted = frame.partial\n"
+                "    yield note\n"
+                "    while True:\n"
+                "        try:\n"
+                "            if interrupted and not frame.validated:\n"
+                "                frame.partial = True\n",
+            ),
+        ),
         ("unvalidated_frame_has_one_holder", "frame_at_work_has_one_holder", COUNTED, ILLEGAL_HOLDER),
         advisories=(299,),
         interleaved=True,
@@ -221,16 +232,20 @@ INTERLEAVED: tuple[Fault, ...] = (
             Edit(
                 "memory.updates:modify",
                 "    before = m.words[t, slot]\n",
-                "    before, noted = m.words[t, slot], m.world[0].clock\n    yield lock_page\n",
+                "    before = m.words[t, slot]\n"
+                "    entry = m.entries[t, slot]\n"
+                "    if entry.linked and entry.writable:\n"
+                "        m.frames[entry.target].stamp = m.world[0].clock\n"
+                "        yield lock_page\n",
             ),
             Edit(
                 "memory.updates:modify",
                 "    yield from _drop_old(x, ko, level)\n",
-                "    old = m.flights[ko].frame\n"
-                "    gone = m.flights[ko].mode == HELD and level == L1\n"
+                "    old = m.frames[m.flights[ko].frame] if m.flights[ko].mode == HELD else None\n"
+                "    noted = old.stamp if old is not None else 0\n"
                 "    yield from _drop_old(x, ko, level)\n"
-                "    if gone and m.frames[old].type_count == 0:\n"
-                "        m.frames[old].stamp = noted\n",
+                "    if old is not None and level == L1 and old.type_count == 0:\n"
+                "        old.stamp = noted\n",
             ),
         ),
         CACHED,

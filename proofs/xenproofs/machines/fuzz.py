@@ -3,7 +3,8 @@
     report = Campaign(Plan(seed=1), seconds=60, jobs=2, tell=print).run()
 
 Listeners are told how far it is, what was found (at once, as long as it is), and how the shrinking goes. The
-first breach ends the search. The same seed and number of episodes give the same report, but for times; with a
+first breach ends the search, and is kept where there is a database, whose stories are played again first. The
+same seed and number of episodes give the same report, but for times; with a
 limit of time, or several processes that find different breaches, what is found first is what is reported.
 """
 
@@ -14,6 +15,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 
 from xenproofs.machines.episode import Episode, Plan, play
 from xenproofs.machines.faults import fault_named
@@ -21,8 +23,11 @@ from xenproofs.machines.outcomes import unreached
 from xenproofs.machines.planting import planted
 from xenproofs.machines.shrink import Shrinker
 from xenproofs.machines.story import Story
+from xenproofs.machines.traces import Trace, keep, kept, trace_of
 
 SCHEMA_VERSION = 1
+KEPT = -1
+"""The episode of a story that was kept from an earlier campaign."""
 AHEAD = 2
 """Episodes given out beforehand, to each process."""
 
@@ -66,6 +71,10 @@ class FuzzReport:
     steps: int = 0
     coverage: Counter[str] = field(default_factory=Counter[str])
     stories: list[Story] = field(default_factory=list[Story])
+    files: list[Path] = field(default_factory=list[Path])
+    """Where the stories are kept."""
+    replayed: int = 0
+    """Stories of earlier campaigns that were played again."""
 
     def add(self, episode: Episode) -> None:
         """Count an episode."""
@@ -116,12 +125,17 @@ class Campaign:
     episodes: int | None = None
     shrink_candidates: int = 3000
     shrink_seconds: float = 60
+    database: Path | None = None
+    """The folder of the stories that were found before; none: nothing is kept."""
     tell: Callable[[Notice], None] = _quiet
 
     def run(self) -> FuzzReport:
         """Search, and shrink what is found."""
         report = FuzzReport(self.plan)
         begun = time.monotonic()
+        if self._again(report):
+            report.seconds = time.monotonic() - begun
+            return report
         broken: Episode | None = None
         for episode in self._alone(begun) if self.jobs == 1 else self._together(begun):
             report.add(episode)
@@ -131,8 +145,37 @@ class Campaign:
                 broken = episode
                 break
         if broken is not None:
-            report.stories.append(self.shrunk(broken))
+            self._found(report, self.shrunk(broken))
         return report
+
+    def _found(self, report: FuzzReport, story: Story) -> None:
+        """Report a story, and keep it."""
+        report.stories.append(story)
+        if self.database is not None:
+            report.files.append(keep(trace_of(story, self.plan.subsystem), self.database))
+
+    def _again(self, report: FuzzReport) -> bool:
+        """Play the stories of earlier campaigns with this plan; return whether one still breaks something."""
+        for trace in filter(self._concerns, kept(self.database)):
+            report.replayed += 1
+            report.calls += len(trace.moves)
+            found = trace.play()
+            if found is None:
+                continue
+            length = len(trace.moves)
+            story = Story(found, trace.moves, KEPT, length, every_step=trace.every_step, fault=trace.fault)
+            self.tell(Found(story))
+            self._found(report, story)
+            return True
+        return False
+
+    def _concerns(self, trace: Trace) -> bool:
+        plan = self.plan
+        return (trace.subsystem, trace.fault, trace.every_step) == (
+            plan.subsystem,
+            plan.fault,
+            plan.every_step,
+        )
 
     def _numbers(self, begun: float) -> Iterator[int]:
         """Give the numbers of episodes until time is up."""

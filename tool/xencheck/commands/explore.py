@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
 
@@ -16,28 +16,44 @@ if TYPE_CHECKING:
     from xenproofs.machines.planting import Fault
 
 
+class Options(TypedDict):
+    """The options, as click gives them."""
+
+    unreduced: bool
+    jobs: int
+    fault: str
+    in_json: bool
+
+
 @click.command("explore")
 @click.argument("subsystem", type=click.Choice(["memory", "rings"]), default="memory")
 @click.option("--scope", "name", default="", help="Which small world; the smallest if none is named.")
-@click.option("--unreduced", is_flag=True, help="Visit states apart that differ only in names of frames.")
+@click.option(
+    "--unreduced", is_flag=True, help="Visit states apart that differ only in names of frames and domains."
+)
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes to use.")
 @click.option("--fault", default="", metavar="NAME", help="Plant this fault first: it should be found.")
 @click.option("--json", "in_json", is_flag=True, help="Print one JSON object.")
-def command(subsystem: str, name: str, *, unreduced: bool, fault: str, in_json: bool) -> Exit:
+def command(subsystem: str, name: str, **options: Unpack[Options]) -> Exit:
     """Visit every state that a small world can reach, and hold every invariant in each.
 
-    Scopes of memory: alone, pair, linear, interleaved, "two interleaved", five. Those of bounded depth say
-    that they are not complete. Scopes of rings: sc, tso and arm (sequential consistency, store buffers as of
-    x86 and of Arm), each also "wide" (two slots, 32-bit indices at the wrap) and "two" (two slots, for ever);
-    "sc lazy", "hostile frontend", "hostile frontend two", "hostile backend".
+    Scopes of memory: alone, twins, pair, linear (whole calls); cached (translations, stale ones too); paused,
+    raced (calls left standing while another vCPU makes whole calls); resumed, interleaved, "two interleaved"
+    (a switch after any step); five, "five interleaved" (two domains with five frames). Those of bounded depth
+    say that they are not complete. Scopes of rings: sc, tso and arm (sequential consistency, store buffers as
+    of x86 and of Arm), each also "wide" (two slots, 32-bit indices at the wrap) and "two" (two slots, for
+    ever); "sc lazy", "hostile frontend", "hostile frontend two", "hostile backend".
 
     The first broken invariant ends the search with a shortest story.
 
     Ends with 0 if nothing broke, 1 if something did.
     """
-    from xenproofs.machines.planting import planted
-
-    explorer = _rings(name, books=not fault) if subsystem == "rings" else _memory(name, unreduced=unreduced)
-    with planted(_fault(subsystem, fault)):
+    fault, in_json = options["fault"], options["in_json"]
+    planted = _fault(subsystem, fault)
+    if subsystem == "rings":
+        report = _explore_rings(name, planted, options["jobs"])
+    else:
+        explorer = _memory(name, planted, unreduced=options["unreduced"], jobs=options["jobs"])
         report = explorer.run()
     if in_json:
         click.echo(json.dumps(report.as_data()))
@@ -46,7 +62,7 @@ def command(subsystem: str, name: str, *, unreduced: bool, fault: str, in_json: 
     return Exit.VIOLATED if report.violations else Exit.HOLDS
 
 
-def _memory(name: str, *, unreduced: bool) -> Explorer:
+def _memory(name: str, fault: Fault | None, *, unreduced: bool, jobs: int) -> Explorer:
     """Return the explorer of a scope of memory."""
     from xenproofs.explorer.scopes import SCOPES
     from xenproofs.explorer.search import Explorer
@@ -54,7 +70,18 @@ def _memory(name: str, *, unreduced: bool) -> Explorer:
     name = name or next(iter(SCOPES))
     if name not in SCOPES:
         raise click.BadParameter(f"one of {', '.join(SCOPES)}", param_hint="--scope")
-    return Explorer(SCOPES[name], symmetry=not unreduced, tell=_progress)
+    return Explorer(SCOPES[name], symmetry=not unreduced, jobs=jobs, fault=fault, tell=_progress)
+
+
+def _explore_rings(name: str, fault: Fault | None, jobs: int) -> ExploreReport:
+    """Explore a scope of rings, in one process."""
+    from xenproofs.machines.planting import planted
+
+    if jobs > 1:
+        raise click.BadParameter("rings are explored by one process", param_hint="--jobs")
+    explorer = _rings(name, books=fault is None)
+    with planted(fault):
+        return explorer.run()
 
 
 def _rings(name: str, *, books: bool) -> RingExplorer:

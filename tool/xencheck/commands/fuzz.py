@@ -7,6 +7,7 @@ import random
 import re
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, TypedDict, Unpack
 
 import click
@@ -45,6 +46,7 @@ class Options(TypedDict):
     episodes: int | None
     fault: str
     all_outcomes: bool
+    database: Path | None
     in_json: bool
 
 
@@ -69,6 +71,11 @@ class Options(TypedDict):
 @click.option(
     "--all-outcomes", is_flag=True, help="Fail if an answer that real Xen was seen to give is never reached."
 )
+@click.option(
+    "--database",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the stories found before; in the user's cache folder unless given.",
+)
 @click.option("--json", "in_json", is_flag=True, help="Print one JSON object.")
 def command(subsystem: str, **options: Unpack[Options]) -> Exit:
     """Attack the model with random calls of hostile guests, interleaved on several vCPUs.
@@ -76,13 +83,15 @@ def command(subsystem: str, **options: Unpack[Options]) -> Exit:
     Two domains with two vCPUs each make mostly meaningful, sometimes hostile calls, which may be left
     standing after any step; processors fill, use and evict translations. All invariants are held all the
     time. The first breach is shown at once, then made as short as it gets within a minute, and told as a
-    story and as a test.
+    story and as a test. It is kept in the database, as a file that `xencheck replay` accepts; what is kept
+    there is played again before anything else.
 
     Ends with 0 if nothing broke, 1 if something did, 3 if nothing was played.
     """
     from xenproofs.machines.episode import Plan
     from xenproofs.machines.faults import fault_named
     from xenproofs.machines.fuzz import Campaign
+    from xenproofs.machines.traces import default_folder
 
     try:
         fault_named(options["fault"])
@@ -94,7 +103,12 @@ def command(subsystem: str, **options: Unpack[Options]) -> Exit:
     plan = Plan(seed, subsystem, every_step=options["check"] == "step", fault=options["fault"])
     with progress(options["seconds"]) as tell:
         campaign = Campaign(
-            plan, options["seconds"], jobs=options["jobs"], episodes=options["episodes"], tell=tell
+            plan,
+            options["seconds"],
+            jobs=options["jobs"],
+            episodes=options["episodes"],
+            database=options["database"] or default_folder(),
+            tell=tell,
         )
         click.echo(f"xencheck fuzz {subsystem} --seed {seed} --check {options['check']}", err=True)
         report = campaign.run()
@@ -123,6 +137,10 @@ def show(report: FuzzReport) -> None:
     for story in report.stories:
         tell_story(story)
         click.echo(f"\n{as_test(story)}")
+    for path in report.files:
+        click.echo(f"kept: xencheck replay {path}")
+    if report.replayed:
+        click.echo(f"{report.replayed} kept from earlier campaigns, played again first")
     pace = f"{report.calls_per_second:,.0f} calls a second with every check"
     click.echo(
         f"{report.calls:,} calls, {report.steps:,} steps, {report.episodes:,} episodes"
@@ -181,4 +199,6 @@ def progress(seconds: float) -> Generator[Callable[[Notice], None]]:
 
 
 def _found(story: Story) -> str:
+    if story.found_in < 0:
+        return f"found before, and still broken: {story.breach.text}"
     return f"found in episode {story.found_in}: {story.breach.text}\nshrinking {len(story.moves)} moves …"

@@ -24,7 +24,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 class Options(TypedDict):
     """The options, as click gives them."""
 
-    start: Path
+    start: Path | None
     expect: Path | None
     check: str
     saved: Path | None
@@ -34,7 +34,7 @@ class Options(TypedDict):
 
 @click.command("replay")
 @click.argument("recordings", type=FILE, nargs=-1, required=True, metavar="RECORDING...")
-@click.option("--from", "start", type=FILE, required=True, help="Snapshot or saved state to begin at.")
+@click.option("--from", "start", type=FILE, help="Snapshot or saved state to begin at; stories need none.")
 @click.option("--expect", type=FILE, help="Snapshot that the end must agree with.")
 @click.option(
     "--check",
@@ -50,8 +50,21 @@ def command(recordings: tuple[Path, ...], **options: Unpack[Options]) -> Exit:
     """Replay recordings of a real guest on a real Xen and check every answer.
 
     The model answers each hypercall first; the recording is looked at afterwards. Recordings follow each
-    other in the order given.
+    other in the order given. Stories that `xencheck fuzz` has kept are accepted as well: each is played
+    from the start of its small world, with the fault that it was found with and as it was checked.
     """
+    from xenproofs.machines.traces import is_story
+
+    if all(map(is_story, recordings)):
+        return play_stories(recordings, in_json=options["in_json"])
+    start = options["start"]
+    if start is None:
+        raise click.MissingParameter(param_hint="--from", param_type="option")
+    return play_recordings(recordings, start, options)
+
+
+def play_recordings(recordings: tuple[Path, ...], start: Path, options: Options) -> Exit:
+    """Replay recordings from a snapshot or a saved state."""
     from xenproofs.judge.replay.beginning import begin
     from xenproofs.judge.replay.checking import Check, Checking
     from xenproofs.judge.replay.expectation import compare
@@ -61,7 +74,7 @@ def command(recordings: tuple[Path, ...], **options: Unpack[Options]) -> Exit:
     from xenproofs.judge.trace import read_snapshot
 
     expected = None if options["expect"] is None else read_snapshot(options["expect"])
-    replay = begin(options["start"])
+    replay = begin(start)
     check = Check(options["check"])
     checking = None if check is Check.OFF else Checking(replay, check)
     until = options["until"]
@@ -75,11 +88,22 @@ def command(recordings: tuple[Path, ...], **options: Unpack[Options]) -> Exit:
     if expected is not None and not replay.stop:
         report.expectation = compare(replay.machine, expected)
     found = first_found(report)
-    explanation = [] if found is None else explain(options["start"], recordings, found)
+    explanation = [] if found is None else explain(start, recordings, found)
     if options["saved"] is not None:
         save(replay, options["saved"])
     show(report, explanation, in_json=options["in_json"])
     return outcome(report)
+
+
+def play_stories(paths: Sequence[Path], *, in_json: bool) -> Exit:
+    """Play stories; what one breaks is a violation."""
+    from xencheck.report.stories import StoryReport, as_json, as_text
+    from xenproofs.machines.traces import read_trace
+
+    traces = [(path, read_trace(path)) for path in paths]
+    reports = [StoryReport(str(path), trace, trace.play()) for path, trace in traces]
+    click.echo(as_json(reports) if in_json else as_text(reports))
+    return Exit.VIOLATED if any(report.found for report in reports) else Exit.HOLDS
 
 
 def outcome(report: ReplayReport) -> Exit:
