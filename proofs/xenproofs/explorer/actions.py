@@ -1,6 +1,7 @@
 """Actions: the calls of a vCPU, and what its processor may do by itself, each told in a few words."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from xenmodel.hardware.tlb import fill, invalidate, store_through
@@ -14,7 +15,8 @@ PAGE = 0
 """The one page that processors of a small world translate."""
 
 
-class Hardware(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Hardware:
     """A step of the hardware; refused, it is none."""
 
     act: Callable[[Machine], None]

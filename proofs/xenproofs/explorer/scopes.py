@@ -165,6 +165,7 @@ SCOPES: dict[str, Scope] = {
     scope.name: scope
     for scope in (
         Scope("alone", frames=(2,), vcpus=(ALONE,)),
+        Scope("flat", frames=(2,), vcpus=(ALONE,), levels=(1,)),
         Scope("twins", frames=(1, 1), vcpus=(ALONE, OTHER)),
         Scope("cached", frames=(2,), vcpus=(ALONE,), levels=(1,), cached=True),
         Scope("pair", frames=(2, 1), vcpus=(ALONE, OTHER)),

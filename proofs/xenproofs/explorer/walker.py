@@ -16,12 +16,14 @@ from xenmodel.dispatch import dispatch
 from xenmodel.hypercall import SPIN, Call, Marker, Result, Steps
 from xenmodel.memory.mmu_update import MmuUpdate
 from xenmodel.memory.mmuext_op import MmuextOp
+from xenmodel.memory.rows import IDLE
 from xenproofs.explorer.actions import Hardware
 from xenproofs.explorer.renaming import NOTHING
 from xenproofs.explorer.scopes import Scope
 from xenproofs.explorer.state import Keeper, Saved
 from xenproofs.judge.ghost import IllegalHolder
 from xenproofs.judge.monitor import Monitor, Violation
+from xenproofs.judge.tracking import store_of
 
 GO_ON: Final = -1
 """The transition that runs a call in progress one step on, or to its end; others are numbers of actions."""
@@ -30,6 +32,7 @@ PATIENCE: Final = 10_000
 """More steps than any call takes; one that waits for another is left where it waits."""
 DIGEST_BYTES: Final = 16
 CRASH: Final = "crash"
+LEFT: Final = "nothing_in_flight_between_calls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,10 +134,19 @@ class Walker:
         except Exception as found:  # noqa: BLE001 - whatever a guest makes the hypervisor raise is a breach
             broken = (CRASH, f"{type(found).__name__}: {found}")
         violations = self._monitor.after_call(self.scope.domain_of(transition.vcpu))
+        broken = broken or self._left_in_flight(transition.vcpu) or _first(violations)
         saved = self._keeper.save()
         goes_on = bool(self._standing)
         reached = Place(place.base, (*place.suffix, transition)) if goes_on else Place(saved)
-        return Next(transition, self._key(saved), reached, broken or _first(violations))
+        return Next(transition, self._key(saved), reached, broken)
+
+    def _left_in_flight(self, vcpu: int) -> tuple[str, str] | None:
+        """Return what a vCPU still has in flight although its call has ended."""
+        if vcpu in self._standing:
+            return None
+        flights, v = store_of(self._monitor.machine.flights), self.scope.vcpus[vcpu]
+        left = [k for k, row in flights.items() if k[0] == v and row.mode != IDLE]
+        return (LEFT, f"{LEFT}: flight {left[0][1]} of {v}: {flights[left[0]]}") if left else None
 
     def _make(self, place: Place) -> None:
         """Bring the machine to a state."""

@@ -32,6 +32,13 @@ MAPPED: Final = 9
 FLUSH_ALL: Final = 1
 DECREASE, POPULATE = 0, 1
 SET_GDT: Final = 0
+SET_LDT: Final = 3 * FLAGS * NAMES + 2
+IN_LDT: Final = 2
+"""The number of the first selector that names the LDT; the next ones name its next descriptors."""
+OWN_XENS: Final = 22
+"""The number of the page that Xen writes to for the domain."""
+UNCACHED: Final = 5
+"""The number of a writable entry that is not cached."""
 
 
 def scheme(rng: Random, mood: Mood) -> list[Move]:
@@ -97,6 +104,21 @@ def _given_away(rng: Random, _: Mood, vcpu: int, frame: int) -> list[Move]:
     return [_fill(rng, frame), _map(vcpu, frame, ABSENT), gone, taken]
 
 
+def _uncached(rng: Random, _: Mood, vcpu: int, frame: int) -> list[Move]:
+    """Map the page that Xen itself writes to, as if it were a device's."""
+    kind, table = rng.choice((("map", frame), ("update", BOOT_L1)))
+    return [Move(kind, vcpu, table, frame, OWN_XENS, UNCACHED)]
+
+
+def _selected(rng: Random, _: Mood, vcpu: int, frame: int) -> list[Move]:
+    """Write a descriptor into a page, make it the LDT, and load a selector that names it."""
+    slot = rng.randrange(3)
+    write = Move("update", vcpu, frame, slot, NAMEABLE + rng.randrange(len(DESCRIPTORS)), 0)
+    ldt = Move("descriptors", vcpu, frame, 8, 0, SET_LDT)
+    select = Move("select", vcpu, 0, IN_LDT + slot)
+    return [_map(vcpu, frame, ABSENT), write, _map(vcpu, frame, 0), ldt, select]
+
+
 def _described(rng: Random, _: Mood, vcpu: int, frame: int) -> list[Move]:
     """Write a descriptor into a frame that is mapped nowhere to write, and make it a descriptor table."""
     word = NAMEABLE + rng.randrange(len(DESCRIPTORS))
@@ -111,4 +133,6 @@ SCHEMES: Final[tuple[Callable[[Random, Mood, int, int], list[Move]], ...]] = (
     _updated_by_two,
     _given_away,
     _described,
+    _selected,
+    _uncached,
 )

@@ -62,7 +62,8 @@ REASONS: Final[dict[str, str]] = {
     "a_write_is_not_declared": STEPS,
     "write_undeclared": STEPS,
     "Xen_writes_to_a_frame_that_is_no_writable_memory": "no scope registers a vCPU's information",
-    "owner_unchecked": "what a guest takes of a foreign frame here it gives back: `raced` has one domain",
+    "owner_unchecked": "no scope names a foreign frame but in entries, where its owner is looked at before",
+    "a_large_page_is_linked_as_if_it_were_a_table": "no scope writes large pages",
     "switch_without_flush": "in no scope does a CPU change its vCPU",
 }
 """Why a fault has no story in the scopes that are searched."""

@@ -37,12 +37,12 @@ class Options(TypedDict):
 def command(subsystem: str, name: str, **options: Unpack[Options]) -> Exit:
     """Visit every state that a small world can reach, and hold every invariant in each.
 
-    Scopes of memory: alone, twins, pair, linear (whole calls); cached (translations, stale ones too); paused,
-    raced (calls left standing while another vCPU makes whole calls); resumed, interleaved, "two interleaved"
-    (a switch after any step); five, "five interleaved" (two domains with five frames). Those of bounded depth
-    say that they are not complete. Scopes of rings: sc, tso and arm (sequential consistency, store buffers as
-    of x86 and of Arm), each also "wide" (two slots, 32-bit indices at the wrap) and "two" (two slots, for
-    ever); "sc lazy", "hostile frontend", "hostile frontend two", "hostile backend".
+    Scopes of memory: alone, flat, twins, pair, linear (whole calls); cached (translations, stale ones too);
+    paused, raced (calls left standing while another vCPU makes whole calls); resumed, interleaved,
+    "two interleaved" (a switch after any step); five, "five interleaved" (two domains with five frames).
+    Those of bounded depth say that they are not complete. Scopes of rings: sc, tso and arm (sequential
+    consistency, store buffers as of x86 and of Arm), each also "wide" (two slots, 32-bit indices at the wrap)
+    and "two" (two slots, for ever); "sc lazy", "hostile frontend", "hostile frontend two", "hostile backend".
 
     The first broken invariant ends the search with a shortest story.
 
