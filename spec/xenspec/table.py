@@ -6,7 +6,7 @@ the same step code three lives: plain rows (this module, fast), recording rows (
 written: xenproofs.judge), symbolic rows (xenproofs.symbolic). A *cell* is (table, key, field).
 """
 
-from collections.abc import Callable, ItemsView, Iterator, Mapping
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping
 from typing import Generic, Protocol, TypeVar
 
 XEN_FIRST_SLOT = 256
@@ -79,6 +79,17 @@ class PlainTable(dict[K, R], Generic[K, R]):
     def rows(self) -> ItemsView[K, R]:
         """Return the rows that exist so far, by key."""
         return self.items()
+
+
+def made(table: ReadTable[K, R], keys: Iterable[K]) -> Iterable[K]:
+    """Return those keys whose rows have been made so far, where the table can tell; else all of them.
+
+    For searches through many keys: a row that nobody has made is like a new one.
+    """
+    if not isinstance(table, PlainTable):
+        return keys
+    known = {key for key, _ in table.rows()}
+    return (key for key in keys if key in known)
 
 
 class Words(Protocol):

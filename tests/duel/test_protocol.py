@@ -82,12 +82,32 @@ def test_numbers_are_the_same(name: str, value: int) -> None:
     assert int(found[1], 0) == value
 
 
+def test_slots_that_are_no_frames_are_the_same() -> None:
+    found = {
+        name: int(value, 0) for name, value in re.findall(r"(SLOT_\w+|NEED_\w+) = (0?x?[0-9a-f]+)", HEADER)
+    }
+    assert found == {
+        "SLOT_SAVED": protocol.SLOT_SAVED,
+        "SLOT_REFERENCES": protocol.SLOT_REFERENCES,
+        "NEED_FREE_TABLE": protocol.NEED_FREE_TABLE,
+    }
+
+
+def test_the_guests_own_bits_are_written_by_the_same_numbers() -> None:
+    long = {"clr": "CLEAR", "set": "SET", "sel": "SELECTOR"}
+    names = ["_".join(long.get(part, part.upper()) for part in name.split("_")) for name in protocol.BITS]
+    assert constants("BITS") == names
+    assert list(protocol.BITS.values()) == list(range(len(names)))
+
+
 def test_limits_are_the_same() -> None:
     found = {name: int(value) for name, value in re.findall(r"MOST_(\w+) = (\d+)", HEADER)}
     assert found == {
         "UPDATES": protocol.MOST_UPDATES,
         "EXTENTS": protocol.MOST_EXTENTS,
         "FRAMES": protocol.MOST_FRAMES,
+        "SAVED": protocol.MOST_SAVED,
+        "PORTS": protocol.MOST_PORTS,
     }
 
 

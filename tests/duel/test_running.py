@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from xenproofs.judge.trace.case_ops import MemoryCaseOp
-    from xenproofs.judge.trace.cases import Case
+    from xenproofs.judge.trace.cases import Case, Operation
 
 AGREES = Planted(lambda _: None)
 
@@ -112,7 +111,7 @@ def test_deviating_cases_are_counted_apart_and_not_kept() -> None:
 
 
 def test_the_same_seed_asks_the_same_questions() -> None:
-    def ops(seed: int) -> list[Sequence[MemoryCaseOp]]:
+    def ops(seed: int) -> list[Sequence[Operation]]:
         return [one.ops for one in islice(Plan(seed).questions(), 30)]
 
     assert ops(5) == ops(5)

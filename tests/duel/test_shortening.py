@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from xenproofs.duel.events import Event
-    from xenproofs.judge.trace.case_ops import MemoryCaseOp
+    from xenproofs.judge.trace.cases import Operation
 
 
 @given(st.integers(1, 40), st.sets(st.integers(0, 39), max_size=6))
@@ -48,7 +48,7 @@ def test_a_spent_budget_ends_the_search_with_what_it_has(length: int, budget: in
     assert asked <= budget
 
 
-def pinned_then_read(ops: Sequence[MemoryCaseOp]) -> int | None:
+def pinned_then_read(ops: Sequence[Operation]) -> int | None:
     """Find a read after an update of p0 and a pin of anything: three operations, of one request each."""
     updated = pinned = False
     for index, op in enumerate(ops):

@@ -17,18 +17,20 @@ from hypothesis import strategies as st
 from tests.duel.worlds import answered, places, question, questions
 from xenproofs.duel.live import protocol
 from xenproofs.duel.live.answers import TYPE_FLAGS, TYPES, Ended, decode, page_state
-from xenproofs.duel.live.script import Unaskable, encode
+from xenproofs.duel.live.request import Unaskable
+from xenproofs.duel.live.script import encode
 from xenproofs.judge.oracle.ask import COMMANDS, UPDATES
 from xenproofs.judge.oracle.names import Names
 from xenproofs.judge.oracle.start import Bench
 from xenproofs.judge.trace.case_ops import MmuExtOp, MmuUpdateOp, UvmOp, WriteOp
+from xenproofs.judge.trace.case_ports import EvtOp, GntMapOp, GntWriteOp
 from xenproofs.judge.trace.cases import Answer, PageState, read_cases
 from xenproofs.judge.trace.questions import CaseWriter, Question, parts, read_ops, with_parts
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from xenproofs.judge.trace.case_ops import MemoryCaseOp
+    from xenproofs.judge.trace.cases import Operation
 
 MASK: Final = (1 << 64) - 1
 
@@ -43,10 +45,24 @@ class Told:
     values: tuple[int, ...]
 
 
+SAVED: Final = 1000
+"""Plus k: what slot k holds, to this reader."""
+FIRST_REFERENCE: Final = 64
+
+
+def meant(table: list[int], slot: int) -> int:
+    """Give what a slot holds."""
+    if slot == protocol.SLOT_REFERENCES:
+        return FIRST_REFERENCE
+    if slot >= protocol.SLOT_SAVED:
+        return SAVED + slot - protocol.SLOT_SAVED
+    return table[slot - 1] if slot else 0
+
+
 def heard(script: bytes) -> list[Told]:
     """Read a case as the kernel does."""
-    requests, frames = unpack_from("<II", script)
-    at = calcsize("<II")
+    requests, frames = unpack_from("<IIQ", script)[:2]
+    at = calcsize("<IIQ")
     table: list[int] = []
     for _ in range(frames):
         table.append(unpack_from("<QQQ", script, at)[0])
@@ -59,7 +75,7 @@ def heard(script: bytes) -> list[Told]:
         for _ in range(count):
             base, slot, shift = unpack_from("<QII", script, at)
             at += 16
-            values.append(base + (table[slot - 1] << shift if slot else 0) & MASK)
+            values.append(base + (meant(table, slot) << shift) & MASK)
         found.append(Told(code, flags, (words[0], words[1], words[2]), tuple(values)))
     assert at == len(script)
     return found
@@ -80,7 +96,9 @@ def test_names_mean_what_they_mean_to_the_model(asked: Question) -> None:
             assert told.values == expected
 
 
-def by_the_model(op: MemoryCaseOp, names: Names) -> tuple[int, ...] | None:
+def by_the_model(  # noqa: PLR0911 - one line an operation
+    op: Operation, names: Names
+) -> tuple[int, ...] | None:
     """Give what the kernel must hear, by the model's own reading of the names."""
     match op:
         case MmuUpdateOp():
@@ -97,11 +115,30 @@ def by_the_model(op: MemoryCaseOp, names: Names) -> tuple[int, ...] | None:
             return names.va(op.va), names.word(op.pte), op.flags
         case WriteOp():
             return names.va(op.va), names.word(op.val)
+        case EvtOp():
+            return tuple(number(value, names) for value in op.args)
+        case GntMapOp() if op.pte_page is None:
+            return names.va(op.va or 0), op.flags, reference(op.ref), op.dom
+        case GntWriteOp():
+            word = op.flags | op.dom << 16 | (names.frame(op.frame) & 0xFFFFFFFF) << 32
+            return reference(op.ref), word
         case MmuExtOp() if all(one.name.startswith(("pin", "unpin", "new_", "clear")) for one in op.cmds):
             frames = [(COMMANDS[one.name], names.frame(one.operand or 0), 0) for one in op.cmds]
             return tuple(part for command in frames for part in command)
         case _:
             return None
+
+
+def number(value: str | int, names: Names) -> int:
+    """Give the number of an argument."""
+    if isinstance(value, str) and value[0] == "$":
+        return SAVED + int(value[1:])
+    return names.frame(value)
+
+
+def reference(ref: int) -> int:
+    """Give a grant reference: a small one counts from the case's first."""
+    return ref + FIRST_REFERENCE if ref < 64 else ref & 0xFFFFFFFF
 
 
 def test_a_page_that_the_case_has_not_is_refused() -> None:
@@ -143,7 +180,7 @@ def test_page_info_comes_back_as_it_was(state: PageState) -> None:
 def result(answers: list[tuple[Answer, list[PageState]]], start: list[PageState]) -> bytes:
     """Write a result as the kernel does: answers with a return code, and all pages after each."""
     blocks = [(Answer(0), start), *answers]
-    data = protocol.RESULT.pack(len(answers), 0)
+    data = protocol.RESULT.pack(len(answers), 0, 0)
     for answer, pages in blocks:
         data += protocol.ANSWER.pack(answer.rc, answer.done or 0, 0, 0, 0, 0)
         data += b"".join(protocol.PAGE_INFO.pack(*words_of(page)) for page in pages)

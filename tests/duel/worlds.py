@@ -8,13 +8,12 @@ import pytest
 from hypothesis import strategies as st
 
 from xenproofs.duel.generate import FAMILIES, nth
-from xenproofs.duel.live.script import Page, Places
+from xenproofs.duel.live.request import Page, Places
 from xenproofs.duel.live.tools import Missing, Tools, find_tools
 from xenproofs.judge.oracle.compare import Got
 from xenproofs.judge.oracle.start import BOOT, FIRST_VA, FOREIGN_FRAMES, OWN_PAGES, SPECIAL
 from xenproofs.judge.oracle.verdict import CaseVerdict, Divergence
-from xenproofs.judge.trace.case_ops import MemoryCaseOp
-from xenproofs.judge.trace.cases import Answer, Case, CaseStep
+from xenproofs.judge.trace.cases import Answer, Case, CaseStep, Operation
 from xenproofs.judge.trace.questions import Question, read_ops
 from xenspec.vocabulary import PAGE_SIZE
 
@@ -115,12 +114,12 @@ class Echo:
 class Planted:
     """Stands in for the model: it answers wrongly where `wrong` finds the place of an operation."""
 
-    def __init__(self, wrong: Callable[[Sequence[MemoryCaseOp]], int | None]) -> None:
+    def __init__(self, wrong: Callable[[Sequence[Operation]], int | None]) -> None:
         self._wrong = wrong
 
     def play(self, case: Case) -> CaseVerdict:
         """Judge a case."""
-        place = self._wrong([step.ask for step in case.ops if isinstance(step.ask, MemoryCaseOp)])
+        place = self._wrong([step.ask for step in case.ops])
         if place is None:
             return CaseVerdict(len(case.ops), len(case.ops))
         return CaseVerdict(len(case.ops), place, Divergence(case, place, ("rc",), Got(-22)))

@@ -83,7 +83,7 @@ def free_port(m: View, domain: DomId) -> Steps[PortId]:
         if port >= channels.valid:
             ports.make_ports(m, domain)
             yield ports.make_ports
-        busy = channels.fifo and m.event_words[domain, port].linked
+        busy = channels.fifo and port < channels.words and m.event_words[domain, port].linked
         if m.ports[domain, port].state == FREE and not busy:
             return PortId((domain, port))
         port += 1

@@ -91,10 +91,15 @@ def begin_interrupt(m: Machine, n: VcpuId, p: PortId) -> None:
 
 @step(*NOTICE)
 def begin_unmask(m: Machine, n: VcpuId, p: PortId, stage: Stage) -> None:
-    """Begin to unmask a port in use (evtchn_unmask)."""
+    """Begin to unmask a port in use (evtchn_unmask), or to tell again what waited for the port's word.
+
+    What waited is told of a port that has been closed meanwhile, too (add_page_to_event_array).
+    """
     port, notice = m.ports[p], m.notices[n]
     require("the caller has no other notice to give", notice.stage == S_IDLE, EAGAIN)
-    require("the port is in use", (port.state != FREE) & (port.state != RESERVED), EINVAL)
+    in_use = (port.state != FREE) & (port.state != RESERVED)
+    waited = (stage == S_MARK) & m.channels[p[0]].fifo & port.saved
+    require("the port is in use", in_use | waited, EINVAL)
     require("by its mask or its pending bit", (stage == S_CLEAR) | (stage == S_MARK), EINVAL)
     open_notice(m, notice, stage, p)
 

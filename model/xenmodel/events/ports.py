@@ -52,7 +52,8 @@ def _require_free(m: Machine, p: PortId) -> None:
     require("it has its bits", channels.fifo | (p[1] < TWO_LEVEL_PORTS), ENOSPC)
     require("the port is free", m.ports[p].state == FREE, EBUSY)
     require("nobody works on it", m.ports[p].readers == 0, EAGAIN)
-    require("it is on no queue any more", Not(channels.fifo & m.event_words[p].linked), EBUSY)
+    on_queue = channels.fifo & (p[1] < channels.words) & m.event_words[p].linked
+    require("it is on no queue any more", Not(on_queue), EBUSY)
 
 
 def _open(m: Machine, p: PortId, state: PortState, vcpu: int) -> None:

@@ -103,11 +103,14 @@ def _for_vcpu(n: NoticeView, v: tuple[int, int]) -> bool:
 
 @invariant(property=23, advisories=(343,))
 def notice_holds_its_port(s: State, n: VcpuId) -> bool:
-    """The port that a notice is of is locked, and so stays in use."""
+    """The port that a notice is of is locked, and so stays in use, unless it only waited for its word."""
     notice = s.notices[n]
     port = s.ports[notice.domain, notice.port]
     return implies(
-        notice.stage != S_IDLE, lambda: (port.readers > 0) & (port.state != FREE) & (port.state != RESERVED)
+        notice.stage != S_IDLE,
+        lambda: (
+            (port.readers > 0) & ((port.state != FREE) & (port.state != RESERVED) | notice.fifo & port.saved)
+        ),
     )
 
 

@@ -4,7 +4,8 @@ Xen holds the pages as writable memory (xenmodel.events.frames); the words in th
 made anew with each page. Public interface: EVTCHNOP_init_control, expand_array, set_priority, reset.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from xenmodel.abi.event import (
     ARRAY_PAGES,
@@ -19,6 +20,7 @@ from xenmodel.abi.event import (
 )
 from xenmodel.events.delivery import raise_again
 from xenmodel.events.frames import hold_event_frame, release_event_frame
+from xenmodel.events.guest import scribble_word
 from xenmodel.events.notices import until_free
 from xenmodel.events.ports import set_port_priority
 from xenmodel.events.rows import NO_PORT
@@ -60,12 +62,23 @@ class InitControl:
 
 
 @dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a guest has left in an event word before Xen took the page."""
+
+    bits: tuple[bool, bool, bool, bool]
+    """Pending, masked, linked, busy."""
+    link: int
+
+
+@dataclass(frozen=True, slots=True)
 class ExpandArray:
     """Add a page of event words."""
 
     frame: int
     masked: bool = True
     """How the guest left the words of the page: a careful one masks every port first."""
+    prepared: Mapping[int, Prepared] = field(default_factory=dict[int, Prepared])
+    """Words, by their place in the page, that it left otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +192,15 @@ def expand_array(x: Call, call: ExpandArray) -> Steps[int]:
     for port in range(first, first + PAGE_PORTS):
         make_word(m, PortId((domain, port)), masked=call.masked)
         yield make_word
+        prepared = call.prepared.get(port - first)
+        if prepared is not None:
+            scribble_word(m, PortId((domain, port)), prepared.bits, prepared.link)
+            yield scribble_word
     add_words(m, domain)
     yield add_words
     for port in range(first, min(channels.words, channels.valid)):
         p = PortId((domain, port))
-        if m.ports[p].saved and m.ports[p].state not in (FREE, RESERVED):
+        if m.ports[p].saved:  # also of a port that was closed meanwhile
             yield from raise_again(m, x.vcpu, p)
     return 0
 

@@ -15,6 +15,7 @@ from xenmodel.memory.claim import FREED, release_general
 from xenmodel.memory.rows import NO_FRAME
 from xenmodel.step import Refused, require, step
 from xenspec.logic import Not
+from xenspec.table import made
 from xenspec.vocabulary import (
     EAGAIN,
     EBUSY,
@@ -33,7 +34,8 @@ VERSIONS = (1, 2)
 def _refusal(x: Call, version: int) -> Errno | None:
     """Return why the layout may not change now, if it may not."""
     m, domain = x.m, x.domain
-    if any(is_pinned(m.active[domain, ref]) for ref in range(RESERVED_ENTRIES, entry_count(m, domain))):
+    beyond = ((domain, ref) for ref in range(RESERVED_ENTRIES, entry_count(m, domain)))
+    if any(is_pinned(m.active[at]) for at in made(m.active, beyond)):
         return EBUSY
     if version != 1:
         return None

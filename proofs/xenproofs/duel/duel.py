@@ -77,7 +77,7 @@ class Plan:
         """Yield the questions, always the same ones."""
         indices: Iterator[int] = count()
         for index in indices if self.cases is None else islice(indices, self.cases):
-            case = nth(self.seed, index, self.families)
+            case = nth(self.seed, index, self.families, 0 if self.by == "dom0" else 1)
             yield Question(case.name, self.by, case.pages, case.foreign, read_ops(case.ops))
 
 

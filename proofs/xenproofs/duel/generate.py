@@ -3,7 +3,8 @@
 Every family takes a seeded random source and returns a case; the same seed gives the same case. Families
 for what only live cases see: walks through guest-built tables and their accessed and dirty bits, Xen's L4
 slots, partial exchanges, I/O space and caching, descriptors, raw writes that preserve bits, linear tables,
-foreign frames; and one that mixes everything.
+foreign frames; and one that mixes everything. Event channels and grants have families of their own
+(`channels`, `granting`), and one that mixes these with memory calls.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +12,9 @@ from dataclasses import replace
 from random import Random
 
 from xenmodel.abi.pte import ACCESSED, DIRTY, GLOBAL, GUEST_KERNEL, NX, PAT, PCD, PRESENT, PWT, RW, USER
+from xenproofs.duel.channels import channels, evt, fifo
 from xenproofs.duel.descriptors import descriptors, segments
+from xenproofs.duel.granting import copies, grants, new_grants
 from xenproofs.duel.ops import (
     FEW,
     HALF,
@@ -23,6 +26,7 @@ from xenproofs.duel.ops import (
     RW_FLAGS,
     SOME,
     Case,
+    Draw,
     Op,
     Value,
     address,
@@ -31,6 +35,7 @@ from xenproofs.duel.ops import (
     extended,
     map_own,
     read,
+    renamed,
     update,
     write,
 )
@@ -295,7 +300,22 @@ def mixed(rng: Random) -> Case:
     return Case([STRICT_OFF, *rng.sample(pool, rng.randint(5, 16))], 6)
 
 
-FAMILIES: Mapping[str, Callable[[Random], Case]] = {
+def sharing(rng: Draw) -> Case:
+    """Mix event channels of both ABIs, grants, and memory calls.
+
+    The pages of the FIFO ABI are others than those that page-table entries are written to: a frame's number,
+    taken for an event word, means something else each time.
+    """
+    queues: list[Op] = [evt("init_control", "p0", 0, 0), evt("expand_array", "p1")]
+    first = [renamed(op, 4) for op in queues[: rng.choice((0, 0, 2))]]
+    pool = [renamed(op, 4) for op in fifo(rng).ops]
+    for family in (channels, grants, copies, raw_writes):
+        pool += family(rng).ops
+    ops = [op for op in (*first, *rng.sample(pool, rng.randint(8, 20))) if isinstance(op, dict)]
+    return Case(ops, 7, 2 if rng.own == 0 else 0)
+
+
+FAMILIES: Mapping[str, Callable[[Draw], Case]] = {
     "walks": walks,
     "xen_slots": xen_slots,
     "exchanges": exchanges,
@@ -307,17 +327,23 @@ FAMILIES: Mapping[str, Callable[[Random], Case]] = {
     "linear": linear,
     "foreign": foreign,
     "mixed": mixed,
+    "channels": channels,
+    "fifo": fifo,
+    "grants": grants,
+    "copies": copies,
+    "new_grants": new_grants,
+    "sharing": sharing,
 }
 """Families by name."""
 
 
-def nth(seed: int, index: int, families: tuple[str, ...] = tuple(FAMILIES)) -> Case:
-    """Return one case of a seed; the families take turns."""
+def nth(seed: int, index: int, families: tuple[str, ...] = tuple(FAMILIES), own: int = 0) -> Case:
+    """Return one case of a seed, as domain `own` asks it; the families take turns."""
     name = families[index % len(families)]
-    made = FAMILIES[name](Random(f"{seed}/{name}/{index}"))  # noqa: S311 - a seeded search, no secret
+    made = FAMILIES[name](Draw(f"{seed}/{name}/{index}", own))
     return replace(made, name=f"{name}-{seed}-{index}")
 
 
-def generate(seed: int, count: int, families: tuple[str, ...] = tuple(FAMILIES)) -> list[Case]:
+def generate(seed: int, count: int, families: tuple[str, ...] = tuple(FAMILIES), own: int = 0) -> list[Case]:
     """Return the first `count` cases of a seed; the same arguments give the same cases."""
-    return [nth(seed, index, families) for index in range(count)]
+    return [nth(seed, index, families, own) for index in range(count)]

@@ -3,13 +3,12 @@
 Frames are named (`p0`.., `f0`.., `bootl3`, …) or numbers; an entry is a number or [frame, flags].
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from random import Random
+from typing import TypeAlias
 
 from xenmodel.abi.pte import ACCESSED, DIRTY, PRESENT, RW, USER
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
 
 Frame: TypeAlias = str | int
 Pte: TypeAlias = int | list[Frame | int]
@@ -25,6 +24,16 @@ MOST, HALF, SOME, FEW, RARE = 0.75, 0.5, 0.3, 0.12, 0.01
 """Probabilities."""
 LINK = PRESENT | RW | USER
 """Flags of an ordinary link to a table."""
+
+
+class Draw(Random):
+    """A seeded random source that knows who asks: as Domain0 beside domain 1, or the other way round."""
+
+    def __init__(self, seed: str, own: int = 0) -> None:
+        super().__init__(seed)
+        self.own = own
+        """The asker's domain."""
+        self.other = 1 - own
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,3 +95,14 @@ def address(slots: tuple[int, int, int, int], offset: int = 0) -> int:
     """Return the canonical address that a walk reaches by `slots`, level 4 first."""
     va = slots[0] << 39 | slots[1] << 30 | slots[2] << 21 | slots[3] << 12 | offset
     return va | 0xFFFF << 48 if slots[0] >= 256 else va  # noqa: PLR2004 - the upper half of the address space
+
+
+def renamed(value: Value, by: int) -> Value:
+    """Return an operation, or a part of one, in which each page pN is p(N + by)."""
+    if isinstance(value, str):
+        return f"p{int(value[1]) + by}{value[2:]}" if value[0] == "p" and value[1:2].isdigit() else value
+    if isinstance(value, Mapping):
+        return {name: renamed(part, by) for name, part in value.items()}
+    if isinstance(value, Sequence):
+        return [renamed(part, by) for part in value]
+    return value

@@ -61,8 +61,16 @@ bool domain_info(domid_t domain, struct xen_domctl_getdomaininfo *info)
 
 void make_passive(uint64_t frames)
 {
+    struct xen_domctl_getdomaininfo info;
+    domid_t domain;
+
     if (frames > MOST_PASSIVE_FRAMES)
         stop("too many frames for the second domain");
-    mailbox.foreign_frames = populate(create_domain(2, frames + SPARE_FRAMES), passive_frames, frames, 0);
+    domain = create_domain(4, frames + SPARE_FRAMES);
+    mailbox.foreign_frames = populate(domain, passive_frames, frames, 0);
     mailbox.foreign = address_of(passive_frames);
+    if (!domain_info(domain, &info))
+        stop("the second domain is gone");
+    share_other_events(info.shared_info_frame, domain);
+    setup_grants(domain);
 }

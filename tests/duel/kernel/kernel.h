@@ -9,6 +9,7 @@
 
 #include <xen/xen.h>
 #include <xen/domctl.h>
+#include <xen/event_channel.h>
 #include <xen/grant_table.h>
 #include <xen/memory.h>
 #include <xen/sched.h>
@@ -20,6 +21,7 @@
 #define VIRT_BASE 0xffffffff80000000UL
 #define ENTRIES 512
 #define GRANT_FRAMES 64
+#define MOST_MAPPINGS 64
 #define PAGE_ALIGNED __attribute__((aligned(4096)))
 /* Present, writable, user, accessed, dirty: what Xen's builder of Domain0 gives every page. */
 #define BOOT_FLAGS 0x67UL
@@ -48,6 +50,7 @@ static inline long hypercall(unsigned nr, uint64_t a, uint64_t b, uint64_t c, ui
 static inline uint64_t address_of(const void *object) { return (uint64_t)object; }
 
 /* main.c */
+void *memset(void *to, int byte, size_t count);
 extern struct mailbox mailbox;
 extern struct start_info *start_info;
 uint64_t frame_of(uint64_t va);
@@ -74,8 +77,16 @@ struct fault try_selector(uint16_t selector);
 long map_page(uint64_t va, uint64_t mfn, domid_t owner);
 long one_mmuext(unsigned command, uint64_t first, domid_t domain);
 long map_shared_info(uint64_t mfn);
-const volatile struct shared_info *shared(void);
-uint64_t setup_grants(void);
+volatile struct shared_info *shared(void);
+void mask_upcalls(void);
+
+/* A grant that a case has mapped, as it is unmapped again. */
+struct mapping {
+    uint64_t host, device;   /* addresses, 0: not mapped so */
+    uint64_t entry;          /* what the page-table entry was */
+    grant_handle_t handle;
+    bool by_entry;
+};
 
 /* script.c, requests.c: one case in progress. */
 struct play {
@@ -83,8 +94,12 @@ struct play {
     struct case_frame frames[MOST_FRAMES];
     unsigned touched;        /* LEFT_ bits: what must be tidied up */
     uint64_t assists;        /* types of vm_assist that are on */
+    uint64_t saved[MOST_SAVED];
+    struct mapping mappings[MOST_MAPPINGS];
+    unsigned mapped;
 };
 uint64_t value_of(const struct play *play, const struct operand *operand);
+uint64_t operand(const struct play *play, const struct request *request, unsigned index);
 struct page_info page_info_of(uint64_t mfn);
 void carry_out(struct play *play, const struct request *request, struct answer *answer);
 void place_buffers(void);
@@ -94,6 +109,23 @@ void run_script(uint64_t cases);
 void do_memory_op(struct play *play, const struct request *request, struct answer *answer);
 void do_page_info(struct play *play, const struct request *request, struct answer *answer);
 void do_set_trap_table(struct play *play, const struct request *request, struct answer *answer);
+
+/* events.c */
+void share_other_events(uint64_t shared_info, domid_t domain);
+void do_event(struct play *play, const struct request *request, struct answer *answer);
+void do_event_bits(struct play *play, const struct request *request, struct answer *answer);
+void do_poll(struct play *play, const struct request *request, struct answer *answer);
+bool tidy_events(void);
+uint64_t remembered_ports(void);
+
+/* grants.c */
+uint64_t setup_grants(domid_t domain);
+bool grants_are_free(void);
+bool references_are_left(void);
+uint64_t first_reference(void);
+void do_grant(struct play *play, const struct request *request, struct answer *answer);
+void do_grant_entry(struct play *play, const struct request *request, struct answer *answer);
+uint64_t tidy_grants(struct play *play);
 
 /* domains.c, guest.c: other domains. */
 long domctl(struct xen_domctl *op);

@@ -99,7 +99,7 @@ static void describe(void)
     mailbox.arena_pages = (arena_end - arena_begin) / PAGE;
     mailbox.shared_info = start_info->shared_info / PAGE;
     mailbox.start_info = frame_of(address_of(start_info));
-    mailbox.grant_frame = setup_grants();
+    mailbox.grant_frame = setup_grants(DOMID_SELF);
     mailbox.max_page = hypercall(__HYPERVISOR_memory_op, XENMEM_maximum_ram_page, 0, 0, 0) + 1;
     place_buffers();
     mailbox.version = PROTOCOL_VERSION;

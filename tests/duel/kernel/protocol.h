@@ -6,7 +6,8 @@
  * console; from there the driver reads everything else, walking the kernel's page tables itself. It therefore
  * chooses the pages of every case and translates every name to a number; the one thing that it cannot know
  * beforehand is a frame that Xen hands out during the case. Hence an operand is `base + (frame << shift)`, where
- * the frame, if any, is the current one of a slot of the case.
+ * the frame, if any, is the current one of a slot of the case. Two more things are known here alone, and are
+ * named likewise: what an earlier request saved (a port, a handle), and where the case's grant references begin.
  */
 #ifndef DUEL_PROTOCOL_H
 #define DUEL_PROTOCOL_H
@@ -14,7 +15,7 @@
 #include <stdint.h>
 
 #define MAILBOX_MAGIC 0x4c455544434e4558ULL /* "XENCDUEL" */
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 
 enum state { STATE_NONE, STATE_BOOTED, STATE_READY, STATE_RUNNING };
 enum command { COMMAND_NONE, COMMAND_BEGIN, COMMAND_RUN };
@@ -46,7 +47,12 @@ struct mailbox {
 /* A case of a script: the header, its frames, its requests, each followed by its operands. */
 struct case_header {
     uint32_t requests, frames;
+    uint64_t needs;          /* NEED_ bits */
 };
+
+/* The case changes the layout of the grant table: no entry of an earlier case may be in use still. Where one is,
+ * the script ends before this case. */
+enum { NEED_FREE_TABLE = 1 };
 
 struct case_frame {
     uint64_t mfn;
@@ -56,8 +62,13 @@ struct case_frame {
 
 struct operand {
     uint64_t base;
-    uint32_t slot;           /* number of a frame of the case, from 1; 0: none */
+    uint32_t slot;           /* number of a frame of the case, from 1; 0: none; or a SLOT_ number */
     uint32_t shift;
+};
+
+enum {
+    SLOT_SAVED = 0x100,      /* and the following: what was saved there, 0 at first */
+    SLOT_REFERENCES = 0x200, /* the case's first grant reference */
 };
 
 struct request {
@@ -82,23 +93,35 @@ enum code {
     CODE_LOAD_SELECTOR,      /* a: selector */
     CODE_VM_ASSIST,          /* a: command, b: type */
     CODE_PAGE_INFO,          /* a: domain; operand: frame */
+    CODE_EVENT,              /* a: command, b: 1 + where to save the port; operands: the arguments in order */
+    CODE_EVENT_DUMP,         /* a: whose, 1: the second domain's */
+    CODE_EVENT_READ,         /* a: likewise; operands: port, vCPU */
+    CODE_EVENT_WRITE,        /* a: a BITS_ number; operands: port, vCPU */
+    CODE_POLL,               /* operands: ports */
+    CODE_GRANT,              /* a: command, b: 1 + where to save the handle; operands: the arguments in order */
+    CODE_GRANT_WRITE,        /* a: whose table; b: version; operands: reference, first word, second word */
+    CODE_GRANT_READ,         /* a, b: the same; operand: reference */
+    CODE_GRANT_STATUS,       /* operand: reference */
 };
+
+enum { BITS_CLEAR_PENDING, BITS_SET_PENDING, BITS_CLEAR_MASK, BITS_SET_MASK, BITS_CLEAR_SELECTOR, BITS_CLEAR_UPCALL };
 
 enum { TRAPS_OURS, TRAPS_ONE, TRAPS_NULL, TRAPS_AT };
 
 /* Most of anything in one request; the driver keeps to it. */
-enum { MOST_UPDATES = 64, MOST_EXTENTS = 8, MOST_FRAMES = 16 };
+enum { MOST_UPDATES = 64, MOST_EXTENTS = 8, MOST_FRAMES = 16, MOST_SAVED = 64, MOST_PORTS = 130 };
 
 /* The result of a case: this header, then once before the first request and once after each an answer and the
  * page_info of each frame of the case. */
 struct case_result {
     uint64_t answered;
     uint64_t leftovers;      /* LEFT_ bits: what could not be tidied up */
+    uint64_t remembered;     /* ports below 64, by bit, whose event Xen still remembers when the case begins */
 };
 
 struct answer {
     int64_t rc;
-    uint64_t out[3];         /* requests done, a value; new frames */
+    uint64_t out[3];         /* requests done, a value; new frames; what a structure told */
     uint64_t fault;          /* 0, or FAULTED | vector << 32 | error code */
     uint64_t fault_address;
 };
@@ -111,6 +134,6 @@ struct page_info {
 #define GUARDED (-9999)
 #define NOT_TOLD 0xffffffffU /* the number done, where Xen did not write it */
 
-enum { LEFT_ROOT = 1, LEFT_GDT = 2, LEFT_ASSIST = 4 };
+enum { LEFT_ROOT = 1, LEFT_GDT = 2, LEFT_ASSIST = 4, LEFT_PORTS = 8, LEFT_GRANTS = 16, LEFT_VERSION = 32 };
 
 #endif

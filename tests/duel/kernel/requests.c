@@ -2,7 +2,7 @@
 #include "kernel.h"
 
 /* The operands of a request follow it in the script. */
-static uint64_t operand(const struct play *play, const struct request *request, unsigned index)
+uint64_t operand(const struct play *play, const struct request *request, unsigned index)
 {
     const struct operand *operands = (const struct operand *)(request + 1);
 
@@ -152,6 +152,20 @@ void carry_out(struct play *play, const struct request *request, struct answer *
         return do_vm_assist(play, request, answer);
     case CODE_PAGE_INFO:
         return do_page_info(play, request, answer);
+    case CODE_EVENT:
+        return do_event(play, request, answer);
+    case CODE_EVENT_DUMP:
+    case CODE_EVENT_READ:
+    case CODE_EVENT_WRITE:
+        return do_event_bits(play, request, answer);
+    case CODE_POLL:
+        return do_poll(play, request, answer);
+    case CODE_GRANT:
+        return do_grant(play, request, answer);
+    case CODE_GRANT_WRITE:
+    case CODE_GRANT_READ:
+    case CODE_GRANT_STATUS:
+        return do_grant_entry(play, request, answer);
     }
     stop("unknown request");
 }

@@ -41,6 +41,10 @@ uint64_t value_of(const struct play *play, const struct operand *operand)
 {
     if (!operand->slot)
         return operand->base;
+    if (operand->slot == SLOT_REFERENCES)
+        return operand->base + first_reference();
+    if (operand->slot >= SLOT_SAVED)
+        return operand->base + play->saved[operand->slot - SLOT_SAVED];
     return operand->base + (play->frames[operand->slot - 1].mfn << operand->shift);
 }
 
@@ -76,7 +80,7 @@ static void open_case(struct cursor *cursor, struct play *play)
 }
 
 /* Give back what the case left behind, as far as the next case could see it. */
-static uint64_t tidy_up(const struct play *play)
+static uint64_t tidy_up(struct play *play)
 {
     uint64_t left = 0;
 
@@ -91,18 +95,25 @@ static uint64_t tidy_up(const struct play *play)
         if ((play->assists >> type & 1) && hypercall(__HYPERVISOR_vm_assist, VMASST_CMD_disable, type, 0, 0))
             left |= LEFT_ASSIST;
     }
+    if ((play->touched & LEFT_PORTS) && !tidy_events())
+        left |= LEFT_PORTS;
+    if (play->touched & LEFT_GRANTS)
+        left |= tidy_grants(play);
     return left;
 }
 
-static void run_case(struct cursor *cursor)
+/* Returns false where this machine cannot begin the case, or the next one, as every case begins. */
+static bool run_case(struct cursor *cursor)
 {
     struct play play = {0};
     struct case_result *result = give(cursor, sizeof *result);
     struct answer *answer = give(cursor, sizeof *answer);
 
     open_case(cursor, &play);
+    if (!references_are_left() || ((play.head->needs & NEED_FREE_TABLE) && !grants_are_free()))
+        return false;
     *answer = (struct answer){0};
-    *result = (struct case_result){0};
+    *result = (struct case_result){.remembered = remembered_ports()};
     note_frames(cursor, &play);
     for (uint32_t index = 0; index < play.head->requests; index++) {
         const struct request *request = take(cursor, sizeof *request);
@@ -116,14 +127,14 @@ static void run_case(struct cursor *cursor)
         result->answered = index + 1;
     }
     result->leftovers = tidy_up(&play);
+    __atomic_store_n(&mailbox.finished, mailbox.finished + 1, __ATOMIC_RELEASE);
+    return !(result->leftovers & LEFT_VERSION);
 }
 
 void run_script(uint64_t cases)
 {
     struct cursor cursor = {.script = script, .results = results};
 
-    for (uint64_t index = 0; index < cases; index++) {
-        run_case(&cursor);
-        __atomic_store_n(&mailbox.finished, index + 1, __ATOMIC_RELEASE);
-    }
+    while (mailbox.finished < cases && run_case(&cursor))
+        ;
 }

@@ -7,9 +7,9 @@ from typing import Final, TypeGuard, get_args
 
 from xenmodel.abi import pte
 from xenproofs.duel.live import protocol
-from xenproofs.duel.live.script import FLAG_BITS, MASK, Places
+from xenproofs.duel.live.port_answers import port_answer
+from xenproofs.duel.live.request import FLAG_BITS, MASK, Places
 from xenproofs.judge.trace.case_ops import (
-    MemoryCaseOp,
     MmuExtOp,
     MmuUpdateOp,
     PageInfoOp,
@@ -17,7 +17,8 @@ from xenproofs.judge.trace.case_ops import (
     ReservationOp,
     WriteOp,
 )
-from xenproofs.judge.trace.cases import Answer, Case, CaseStep, Fault, PageState, TypeWord
+from xenproofs.judge.trace.case_ports import EvtCaseOp, GntCaseOp
+from xenproofs.judge.trace.cases import Answer, Case, CaseStep, Fault, Operation, PageState, TypeWord
 from xenproofs.judge.trace.naming import EntryRef, ForeignName, FrameName, NamedEntry, OldName, PageName
 from xenproofs.judge.trace.questions import Question
 
@@ -119,7 +120,7 @@ def decode(
 ) -> Case:
     """Return a case with the answers that a result gives."""
     frames = len(places.pages) + len(places.foreign)
-    answered, left = protocol.RESULT.unpack_from(data)
+    answered, left, remembered = protocol.RESULT.unpack_from(data)
     raws = _raws(data, protocol.RESULT.size, answered + 1, frames)
     shown = [*PAGES[: len(places.pages)], *FOREIGN[: len(places.foreign)]]
     names, before, steps = names_at(places), raws[0].pages, list[CaseStep]()
@@ -137,6 +138,7 @@ def decode(
         cleanup=left or None,
         crash=ended.how if ended else None,
         log=ended.log if ended else None,
+        remembered=remembered,
     )
 
 
@@ -167,7 +169,9 @@ def _beginning(shown: Sequence[str], pages: bytes, question: Question) -> dict[s
     return states if unusual else None
 
 
-def _answer(op: MemoryCaseOp, raw: Raw, scene: Scene, changed: dict[str, PageState]) -> Answer:
+def _answer(op: Operation, raw: Raw, scene: Scene, changed: dict[str, PageState]) -> Answer:
+    if isinstance(op, EvtCaseOp | GntCaseOp):
+        return port_answer(op, raw.rc, raw.out, scene.names.by_frame, changed)
     fault = Fault(raw.fault >> 32 & 0xFF, raw.fault & 0xFFFFFFFF) if raw.fault else None
     done: int | None = None
     value: EntryRef | None = None

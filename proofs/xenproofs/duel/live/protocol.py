@@ -9,7 +9,7 @@ from struct import Struct
 from typing import Final
 
 MAGIC: Final = 0x4C455544434E4558
-VERSION: Final = 1
+VERSION: Final = 2
 MAILBOX_LINE: Final = "duel: mailbox 0x"
 """How the kernel's line on the console begins that tells the mailbox's frame."""
 
@@ -79,24 +79,48 @@ class Code(IntEnum):
     LOAD_SELECTOR = auto()
     VM_ASSIST = auto()
     PAGE_INFO = auto()
+    EVENT = auto()
+    EVENT_DUMP = auto()
+    EVENT_READ = auto()
+    EVENT_WRITE = auto()
+    POLL = auto()
+    GRANT = auto()
+    GRANT_WRITE = auto()
+    GRANT_READ = auto()
+    GRANT_STATUS = auto()
 
 
 FLAG_NODONE: Final = 1
 FLAG_FORCE: Final = 2
 FLAG_NO_LIST: Final = 4
 TRAPS: Final = {"ours": 0, "entry": 1, "null": 2, "ptr": 3}
+BITS: Final = {
+    "clr_pending": 0,
+    "set_pending": 1,
+    "clr_mask": 2,
+    "set_mask": 3,
+    "clr_sel": 4,
+    "clr_upcall": 5,
+}
+NEED_FREE_TABLE: Final = 1
+"""The case changes the layout of the grant table: no entry of an earlier case may be in use still."""
+SLOT_SAVED: Final = 0x100
+SLOT_REFERENCES: Final = 0x200
+"""Slots of operands: what was saved there; the case's first grant reference."""
 
 MOST_UPDATES: Final = 64
 MOST_EXTENTS: Final = 8
 MOST_FRAMES: Final = 16
+MOST_SAVED: Final = 64
+MOST_PORTS: Final = 130
 
 GUARDED: Final = -9999
 NOT_TOLD: Final = 0xFFFFFFFF
 """The number done, where Xen did not write it."""
 FAULTED: Final = 1 << 63
 
-CASE_HEADER: Final = Struct("<II")
-"""Requests, frames."""
+CASE_HEADER: Final = Struct("<IIQ")
+"""Requests, frames, what it needs."""
 CASE_FRAME: Final = Struct("<QQQ")
 """Frame, own address, address of the level-1 entry that maps it."""
 REQUEST: Final = "HHIQQQ"
@@ -104,8 +128,8 @@ REQUEST: Final = "HHIQQQ"
 OPERAND: Final = "QII"
 """Base, slot, shift: what it means is `base + (frame of slot << shift)`; slot 0 is no frame."""
 
-RESULT: Final = Struct("<QQ")
-"""Requests answered, what could not be tidied up."""
+RESULT: Final = Struct("<QQQ")
+"""Requests answered, what could not be tidied up, ports whose event Xen remembers."""
 ANSWER: Final = Struct("<qQQQQQ")
 """Return code, three values, fault, address of the fault."""
 PAGE_INFO: Final = Struct("<QQ")

@@ -16,7 +16,8 @@ from xenproofs.duel.live.answers import Ended, decode
 from xenproofs.duel.live.boot import Booted, boot
 from xenproofs.duel.live.protocol import Command, Field, State
 from xenproofs.duel.live.qemu import Died
-from xenproofs.duel.live.script import Page, Places, encode
+from xenproofs.duel.live.request import Page, Places
+from xenproofs.duel.live.script import encode
 from xenproofs.duel.live.tools import Tools
 from xenproofs.judge.trace.cases import Case
 from xenproofs.judge.trace.naming import SpecialName
@@ -156,7 +157,7 @@ class Boot:
         ended = self._wait()
         kernel = self.booted.kernel
         finished = kernel.get(Field.FINISHED)
-        self.alive = ended is None
+        self.alive = ended is None and finished == len(batch.items)
         cases: list[Case] = []
         offset, readable = self._results, self.booted.readable
         for number, (question, places) in enumerate(batch.items[: finished + (ended is not None)]):

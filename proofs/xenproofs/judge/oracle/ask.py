@@ -40,7 +40,7 @@ from xenproofs.judge.trace.case_ops import (
     VmAssistOp,
     WriteOp,
 )
-from xenproofs.judge.trace.case_ports import EvtDumpOp, EvtOp, EvtReadOp, EvtWriteOp
+from xenproofs.judge.trace.case_ports import EvtDumpOp, EvtOp, EvtReadOp, EvtWriteOp, PollOp
 from xenspec.vocabulary import DOMID_SELF, Mfn, Va
 
 UPDATES: Final = {
@@ -261,6 +261,7 @@ ASK: Final[dict[type, Callable[..., Got]]] = {
     EvtDumpOp: events.ask_dump,
     EvtReadOp: events.ask_read,
     EvtWriteOp: events.ask_write,
+    PollOp: events.ask_poll,
     **grants.ASK,
 }
 """What is modelled, by the class of the operation."""

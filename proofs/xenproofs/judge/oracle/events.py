@@ -6,15 +6,16 @@ vCPUs; an operand `$k` is what an earlier operation that succeeded saved in slot
 
 from typing import Final
 
-from xenmodel.abi.event import WORD_PORTS, EventOp, selector_of
+from xenmodel.abi.event import LINK_BITS, WORD_PORTS, EventOp, selector_of
 from xenmodel.events import arguments as calls
 from xenmodel.events.calls import event_channel_op
 from xenmodel.events.guest import scribble_selector, scribble_signal, scribble_upcall
-from xenmodel.events.setup import ExpandArray, InitControl, SetPriority
+from xenmodel.events.setup import InitControl, SetPriority
+from xenmodel.events.waiting import Poll, give_up_poll, poll
 from xenmodel.hypercall import run
 from xenproofs.judge.oracle.compare import Got, Out
 from xenproofs.judge.oracle.harness import Harness
-from xenproofs.judge.trace.case_ports import EvtDumpOp, EvtOp, EvtReadOp, EvtWriteOp
+from xenproofs.judge.trace.case_ports import EvtDumpOp, EvtOp, EvtReadOp, EvtWriteOp, PollOp
 from xenspec.vocabulary import DOMID_SELF, DomId, PortId, VcpuId
 
 MASK32: Final = 0xFFFF_FFFF
@@ -30,14 +31,16 @@ NUMBERED: Final = {
 
 
 def operand(h: Harness, value: str | int) -> int:
-    """Return a number, or what slot k holds; a slot holds 0 before anything is saved."""
-    return h.saved.get(value[1:].lstrip("0") or "0", 0) if isinstance(value, str) else value
+    """Return a number, what slot k holds (0 before anything is saved), or the frame that a name means."""
+    if isinstance(value, int):
+        return value
+    return h.saved.get(value[1:].lstrip("0") or "0", 0) if value[0] == "$" else h.names.frame(value)
 
 
 def _call(h: Harness, op: EvtOp) -> calls.EventCall:  # noqa: PLR0911, PLR0912, C901 - one line a command
     """Return the call with its operands, cut to the widths of the interface."""
-    given = [operand(h, value) & MASK32 for value in op.args]
-    first, second, third = (*given, 0, 0, 0)[:3]
+    whole = [operand(h, value) for value in op.args]
+    first, second, third = (*(value & MASK32 for value in whole), 0, 0, 0)[:3]
     match NUMBERED.get(op.cmd) if isinstance(op.cmd, int) else op.cmd:
         case "alloc_unbound":
             return calls.AllocUnbound(first & MASK16, second & MASK16)
@@ -62,9 +65,9 @@ def _call(h: Harness, op: EvtOp) -> calls.EventCall:  # noqa: PLR0911, PLR0912, 
         case "reset":
             return calls.Reset(first & MASK16)
         case "init_control":
-            return InitControl(first, second, third)
+            return InitControl(whole[0], second, third)
         case "expand_array":
-            return ExpandArray(first)
+            return h.fifo.expansion(whole[0])
         case "set_priority":
             return SetPriority(first, second)
         case _:
@@ -83,15 +86,28 @@ OPENING: Final = (
 def ask_event(h: Harness, op: EvtOp) -> Got:
     """Put an event_channel_op; a preempted reset is gone on with."""
     call = _call(h, op)
-    result = run(event_channel_op(h.x, call))
+    result = h.fifo.ask(lambda: run(event_channel_op(h.x, call)))
     out: Out | None = None
     if isinstance(call, OPENING):
         out = (result.port,)
         if op.save is not None and result.rc == 0:
             h.saved[str(op.save)] = result.port
+    if isinstance(call, InitControl):
+        out = (0 if result.rc else LINK_BITS,)
+        if not result.rc:
+            h.fifo.begin_block(call.vcpu, call.offset)
     if isinstance(call, calls.Status):
         out = (0, 0, 0) if result.status is None else _status(result.status)
     return Got(result.rc, out=out)
+
+
+def ask_poll(h: Harness, op: PollOp) -> Got:
+    """Poll, and wake up at once: the time that the program gives is over."""
+    m, v = h.start.machine, h.start.asker
+    rc = run(poll(h.x, Poll(tuple(operand(h, port) & MASK32 for port in op.ports))))
+    if m.waits[v].blocked:
+        give_up_poll(m, v)  # what the timer does (poll_timer_fn)
+    return Got(rc)
 
 
 INTERDOMAIN_STATUS: Final = 2

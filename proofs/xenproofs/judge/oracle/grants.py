@@ -14,6 +14,7 @@ from xenmodel.grants.arguments import (
     BatchOp,
     Copy,
     CopyEnd,
+    GetStatusFrames,
     GetVersion,
     GrantCall,
     GrantResult,
@@ -34,12 +35,14 @@ from xenproofs.judge.oracle.events import MASK16, MASK32, operand
 from xenproofs.judge.oracle.harness import Harness
 from xenproofs.judge.oracle.names import NAMED_SPECIAL
 from xenproofs.judge.trace import case_ports as ports
-from xenspec.vocabulary import PAGE_SIZE, SLOTS, DomId, GrantFrameId, Mfn
+from xenspec.vocabulary import PAGE_SIZE, SLOTS, DomId, GrantFrameId, GrantId, Mfn
 
 OWN_REFS: Final = 64
 """References of a case; larger ones are meant as they are."""
 TABLE_REFS: Final = 64 * SLOTS
 """The program cuts references of its own reads and writes to these."""
+NO_STATUS: Final = (1 << 64) - 1
+"""What the program notes where there is no status."""
 FAILED_HANDLE: Final = 0xDEADBEEF
 """What the program finds in the place of a handle that it was not given."""
 
@@ -101,6 +104,52 @@ def ask_read(h: Harness, op: ports.GntReadOp) -> Got:
 def ask_foreign_read(h: Harness, op: ports.ForeignGntReadOp) -> Got:
     """Read an entry of the other domain's table."""
     return _read(h, _other(h), op.ref)
+
+
+def _new_place(h: Harness, ref: int) -> tuple[GrantFrameId, int]:
+    """Return the page and the slot of an entry's first word, as the program sees the layout of version 2."""
+    number = _ref(ref) % (TABLE_REFS // 2)
+    return GrantFrameId((h.start.domain, number // (SLOTS // 2))), number % (SLOTS // 2) * 2
+
+
+def ask_new_write(h: Harness, op: ports.NewGntWriteOp) -> Got:
+    """Write an entry of version 2: flags last."""
+    page, slot = _new_place(h, op.ref)
+    if op.gref is None:
+        part, second = op.off | op.len << 16, int(h.names.frame(op.frame or 0))
+    else:
+        part, second = op.trans, _ref(op.gref)
+    word = (op.dom & MASK16) << 16 | part << 32
+    for at, stored in ((slot, 0), (slot + 1, second), (slot, word), (slot, word | op.flags & MASK16)):
+        write_entry(h.start.machine, page, at, stored)
+    return Got(0)
+
+
+def ask_new_read(h: Harness, op: ports.NewGntReadOp) -> Got:
+    """Read an entry of version 2."""
+    m = h.start.machine
+    page, slot = _new_place(h, op.ref)
+    f = m.grant_frames[page].frame
+    first, frame = m.words[f, slot], Mfn(m.words[f, slot + 1])
+    name = h.names.shown.get(frame) or NAMED_SPECIAL.get(frame) or frame
+    return Got(0, out=(first & MASK16, first >> 16 & MASK16, first >> 32 & MASK16, first >> 48, name))
+
+
+def ask_status(h: Harness, op: ports.GntStatusOp) -> Got:
+    """Read the status of an entry; the program finds none in a table of version 1."""
+    m = h.start.machine
+    g = GrantId((h.start.domain, _ref(op.ref)))
+    pages = m.grant_tables[h.start.domain].status_frames
+    if not pages:
+        return Got(0, out=(NO_STATUS,))
+    page, slot = m.grants.status_place(g[1])
+    frame = m.status_frames[h.start.domain, page % pages].frame
+    return Got(0, out=(m.words[frame, slot] >> 16 * (g[1] % 4) & MASK16,))
+
+
+def ask_status_frames(h: Harness, op: ports.GntStatusFramesOp) -> Got:
+    """Ask for the pages of status."""
+    return Got(_call(h, GetStatusFrames(op.dom, op.nr & MASK32)).status)
 
 
 def _address(h: Harness, op: ports.GntMapOp | ports.GntUnmapOp) -> int:
@@ -185,6 +234,10 @@ ASK: Final[dict[type, Callable[..., Got]]] = {
     ports.ForeignGntWriteOp: ask_foreign_write,
     ports.GntReadOp: ask_read,
     ports.ForeignGntReadOp: ask_foreign_read,
+    ports.NewGntWriteOp: ask_new_write,
+    ports.NewGntReadOp: ask_new_read,
+    ports.GntStatusOp: ask_status,
+    ports.GntStatusFramesOp: ask_status_frames,
     ports.GntMapOp: ask_map,
     ports.GntUnmapOp: ask_unmap,
     ports.GntReplaceOp: ask_replace,

@@ -15,6 +15,7 @@ from xenmodel.hypercall import Call, Result, run
 from xenmodel.memory.mmu_update import MmuUpdate
 from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp
 from xenmodel.memory.rows import Place
+from xenproofs.judge.oracle.fifo import FifoPages
 from xenproofs.judge.oracle.names import Names
 from xenproofs.judge.oracle.start import BOOT, FRESH_FRAMES, MAX_PAGE, Start
 from xenspec.vocabulary import DOMID_SELF, PAGE_SIZE, SLOTS, Mfn, PageType, Va
@@ -26,13 +27,14 @@ KERNEL_SLOT: Final = 511
 class Harness:
     """One case in progress: the machine, the names, and the frames that have been given up."""
 
-    __slots__ = ("changes", "freed", "handed_out", "names", "saved", "start", "unnamed", "x")
+    __slots__ = ("changes", "fifo", "freed", "handed_out", "names", "saved", "start", "unnamed", "x")
 
     def __init__(self, start: Start, names: Names) -> None:
         self.start: Final = start
         self.names: Final = names
         self.x: Final = Call(start.machine, start.asker, start.domain)
         """What the asking vCPU calls with, one call after another."""
+        self.fifo: Final = FifoPages(start)
         self.freed: Final[list[Mfn]] = []
         """Frames that became free during the case, the last one first to be handed out again."""
         self.saved: Final[dict[str, int]] = {}

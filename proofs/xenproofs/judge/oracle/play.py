@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
+from xenmodel.abi.event import WORD_PORTS
 from xenmodel.views import FrameView
 from xenproofs.judge.oracle.ask import ASK
 from xenproofs.judge.oracle.checked import CheckedBench
@@ -14,6 +15,7 @@ from xenproofs.judge.oracle.pages import FREE, RAW, USUAL, Seen, seen, told
 from xenproofs.judge.oracle.start import ASKERS, Bench
 from xenproofs.judge.oracle.verdict import START, Breach, CaseVerdict, Divergence, op_name
 from xenproofs.judge.trace.case_ops import CaseOp
+from xenproofs.judge.trace.case_ports import EvtCaseOp
 from xenproofs.judge.trace.cases import Case
 
 
@@ -75,6 +77,9 @@ class Player:
             return CaseVerdict(len(case.ops), 0, not_modelled=unknown)
         checked = self._checked.get(case.by)
         begun = self._plain[case.by].restart() if checked is None else checked.restart()
+        for port in range(WORD_PORTS):
+            if case.remembered >> port & 1:
+                begun.machine.ports[begun.domain, port].saved = True
         harness = Harness(begun, Names(begun, case.np, case.nf))
         observer = Observer(harness)
         if not _begins_so(case, observer.known):
@@ -92,6 +97,10 @@ def _begins_so(case: Case, known: Mapping[str, Seen]) -> bool:
 def _ask(harness: Harness, op: CaseOp) -> Got:
     """Put an operation to the model; that it fails is an answer too, and never the right one."""
     try:
+        if harness.fifo.used and not isinstance(op, EvtCaseOp):
+            got = ASK[type(op)](harness, op)
+            harness.fifo.absorb()
+            return got
         return ASK[type(op)](harness, op)
     except Exception as error:  # noqa: BLE001 - whatever it is, it is the model's answer to this case
         return Got(0, failure=f"{type(error).__name__}: {error}")

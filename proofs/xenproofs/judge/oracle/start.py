@@ -1,7 +1,8 @@
 """The machine that a case starts on: the asker's boot tables and pages, and the other domain's frames.
 
-Frame numbers and addresses are this module's choice: no answer shows one. Everything that the asking program
-has, but that no case looks at, is left out: the start has about twenty rows, whatever the machine's size.
+Frame numbers and addresses are this module's choice: no answer shows one. (An event word of the FIFO ABI,
+read as an entry, must not look like one of these frames.) Everything that the asking program has, but that no
+case looks at, is left out: the start has about twenty rows, whatever the machine's size.
 """
 
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from xenmodel.abi import pte
 from xenmodel.abi.geometry import FourLevel
 from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.domains.rows import DirtyCpu, Domain, NamedFrame, PhysicalCpu, Unattributed, Vcpu
+from xenmodel.events.rows import Upcall
 from xenmodel.grants.rows import GrantTable
 from xenmodel.machine import Machine, new_frame, plain_machine
 from xenmodel.memory.rows import Entry, Frame
@@ -33,9 +35,9 @@ PAGES_CHARGED: Final = 64
 QUOTA: Final = 0x50000
 """max_pages: more than any case takes."""
 
-OWN_PAGES: Final = Mfn(0x10000)
-FOREIGN_FRAMES: Final = Mfn(0x20000)
-FRESH_FRAMES: Final = Mfn(0x30000)
+OWN_PAGES: Final = Mfn(0x11000)
+FOREIGN_FRAMES: Final = Mfn(0x21000)
+FRESH_FRAMES: Final = Mfn(0x31000)
 """Where frames begin that nobody owns: what the allocator hands out."""
 
 BOOT: Final = (Mfn(0x8004), Mfn(0x8003), Mfn(0x8002), Mfn(0x8001))
@@ -157,6 +159,7 @@ class Bench:
         m.domains = PlainTable("domains", _domain)
         m.vcpus = PlainTable("vcpus", self._vcpu)
         m.cpus = PlainTable("cpus", lambda _: PhysicalCpu(current=self._asker))
+        m.upcalls = PlainTable("upcalls", lambda _: Upcall(masked=True))
         m.grant_tables = PlainTable("grant_tables", _grant_table)
         m.grant_frames = PlainTable("grant_frames", self._grant_frame)
         m.dirty = PlainTable("dirty", lambda at: DirtyCpu(dirty=at == (self._domain, 0)))

@@ -10,7 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta
 
 from xenproofs.judge.trace.case_ops import CaseOp
-from xenproofs.judge.trace.naming import Frame, Operand, TableRef, VaRef
+from xenproofs.judge.trace.naming import EventOperand, Frame, Operand, TableRef, VaRef
 from xenproofs.judge.trace.words import U16, U64, DomIdU16, Wire
 
 Saved: TypeAlias = Annotated[int, Meta(ge=0, le=63)]
@@ -23,10 +23,13 @@ EvtName: TypeAlias = Literal[
 
 
 class EvtOp(CaseOp, frozen=True, tag="evt", omit_defaults=True):
-    """One event_channel_op; a number is a command of that number."""
+    """One event_channel_op; a number is a command of that number.
+
+    The first argument of init_control (frame, offset, vCPU) and of expand_array names a frame.
+    """
 
     cmd: EvtName | U64
-    args: tuple[Operand, ...]
+    args: tuple[EventOperand, ...]
     save: Saved | None = None
 
 
@@ -50,6 +53,12 @@ class EvtWriteOp(CaseOp, frozen=True, tag="evt_write", omit_defaults=True):
     cmd: Literal["set_mask", "clr_mask", "set_pending", "clr_pending", "clr_sel", "clr_upcall"]
     port: Operand
     vcpu: U16 = 0
+
+
+class PollOp(CaseOp, frozen=True, tag="poll"):
+    """SCHEDOP_poll of some ports, with a time to wake up at that is over already."""
+
+    ports: tuple[Operand, ...]
 
 
 class GntEntry(CaseOp, frozen=True):
@@ -79,6 +88,54 @@ class ForeignGntReadOp(CaseOp, frozen=True, tag="fgnt_read"):
     """Read an entry of the other domain's table."""
 
     ref: U64
+
+
+class NewGntWriteOp(CaseOp, frozen=True, tag="gnt2_write", omit_defaults=True):
+    """Write a version-2 entry of the own table.
+
+    `frame`, and for a part of it offset and length; or `gref` of domain `trans`, for a transitive entry.
+    """
+
+    ref: U64
+    flags: U16
+    dom: U16
+    frame: Frame | None = None
+    off: U16 = 0
+    len: U16 = 0
+    gref: U64 | None = None
+    trans: U16 = 0
+
+    def __post_init__(self) -> None:
+        if (self.frame is None) == (self.gref is None):
+            raise ValueError("names either a frame or a gref")
+
+
+class NewGntReadOp(CaseOp, frozen=True, tag="gnt2_read"):
+    """Read a version-2 entry of the own table: flags, domain, offset, length, frame."""
+
+    ref: U64
+
+
+class GntStatusOp(CaseOp, frozen=True, tag="gnt_status"):
+    """Read the status of an entry of the own table (version 2)."""
+
+    ref: U64
+
+
+class GntStatusFramesOp(CaseOp, frozen=True, tag="gnt_status_frames"):
+    """GNTTABOP_get_status_frames."""
+
+    nr: U64
+    dom: U16 = 0x7FF0
+
+
+class GntFlushOp(CaseOp, frozen=True, tag="gnt_flush"):
+    """GNTTABOP_cache_flush of a part of a frame."""
+
+    frame: Frame
+    off: U16
+    len: U16
+    cmd: U64
 
 
 class GntMapOp(CaseOp, frozen=True, tag="gnt_map", omit_defaults=True):
@@ -172,12 +229,17 @@ class GntTransferOp(CaseOp, frozen=True, tag="gnt_transfer"):
     ref: U64
 
 
-EvtCaseOp: TypeAlias = EvtOp | EvtDumpOp | EvtReadOp | EvtWriteOp
+EvtCaseOp: TypeAlias = EvtOp | EvtDumpOp | EvtReadOp | EvtWriteOp | PollOp
 GntCaseOp: TypeAlias = (
     GntWriteOp
     | ForeignGntWriteOp
     | GntReadOp
     | ForeignGntReadOp
+    | NewGntWriteOp
+    | NewGntReadOp
+    | GntStatusOp
+    | GntStatusFramesOp
+    | GntFlushOp
     | GntMapOp
     | GntUnmapOp
     | GntReplaceOp

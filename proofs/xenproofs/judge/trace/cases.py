@@ -31,6 +31,8 @@ from xenproofs.judge.trace.case_ports import (
     GntCaseOp,
     GntMapOp,
     GntReadOp,
+    GntStatusOp,
+    NewGntReadOp,
 )
 from xenproofs.judge.trace.misfits import DECODE_ERRORS, misfit
 from xenproofs.judge.trace.naming import EntryRef
@@ -141,8 +143,9 @@ class CaseStep(Wire, frozen=True, rename={"ask": "in", "answer": "out"}):
 class Case(Wire, frozen=True, omit_defaults=True):
     """One case. `np` pages of the calling domain, `nf` of the other; `cleanup` 64: a mapping stayed behind.
 
-    `crash` and `log` are given where the asking domain did not survive. `line` is where the case stands in
-    its file.
+    `crash` and `log` are given where the asking domain did not survive. `remembered`: ports below 64, by bit,
+    whose event Xen kept from an earlier case until there is an event word to say so. `line` is where the case
+    stands in its file.
     """
 
     id: str
@@ -155,6 +158,7 @@ class Case(Wire, frozen=True, omit_defaults=True):
     cleanup: U64 | None = None
     crash: str | None = None
     log: str | None = None
+    remembered: U64 = 0
     line: int = 0
 
     @property
@@ -173,6 +177,8 @@ _NEEDED: Final[dict[type[CaseOp], str]] = {
     EvtDumpOp: "out",
     EvtReadOp: "out",
     GntReadOp: "out",
+    NewGntReadOp: "out",
+    GntStatusOp: "out",
     ForeignGntReadOp: "out",
     GntMapOp: "hrc",
 }

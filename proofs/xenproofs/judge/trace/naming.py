@@ -42,6 +42,8 @@ FrameOrVa: TypeAlias = (
 SavedValue: TypeAlias = Annotated[str, Meta(pattern=r"^\$\d{1,2}$")]
 """`$k`: what an earlier operation saved in slot k (0 before the first)."""
 Operand: TypeAlias = SavedValue | U64
+EventOperand: TypeAlias = Annotated[str, Meta(pattern=r"^(\$\d{1,2}|[pf][0-7]|[a-z]+_?[a-z]*[0-9]?)$")] | U64
+"""Argument of an event channel call: an `Operand`, or a frame."""
 
 LIVE: Final = "l1e:"
 

@@ -9,13 +9,13 @@ from typing import Final, Literal
 import msgspec
 from msgspec.json import Decoder, Encoder
 
-from xenproofs.judge.trace.case_ops import MemoryCaseOp, MmuExtOp, MmuUpdateOp, ReservationOp
-from xenproofs.judge.trace.cases import Case
+from xenproofs.judge.trace.case_ops import MmuExtOp, MmuUpdateOp, ReservationOp
+from xenproofs.judge.trace.cases import Case, Operation
 from xenproofs.judge.trace.words import Wire
 from xenspec.errors import BadInput
 
 _ENCODE: Final = Encoder()
-_OPS: Final = Decoder(tuple[MemoryCaseOp, ...])
+_OPS: Final = Decoder(tuple[Operation, ...])
 BLOCK: Final = 1000
 """Cases that are compressed together."""
 
@@ -27,14 +27,14 @@ class Question(Wire, frozen=True):
     by: Literal["dom0", "guest"]
     np: int
     nf: int
-    ops: tuple[MemoryCaseOp, ...]
+    ops: tuple[Operation, ...]
 
-    def shortened(self, ops: Sequence[MemoryCaseOp]) -> "Question":
+    def shortened(self, ops: Sequence[Operation]) -> "Question":
         """Return the same case with other operations."""
         return msgspec.structs.replace(self, ops=tuple(ops))
 
 
-def read_ops(data: object) -> tuple[MemoryCaseOp, ...]:
+def read_ops(data: object) -> tuple[Operation, ...]:
     """Return the operations that plain data of the oracle's format describes.
 
     Raises:
@@ -43,7 +43,7 @@ def read_ops(data: object) -> tuple[MemoryCaseOp, ...]:
     return _OPS.decode(_ENCODE.encode(data))
 
 
-def parts(op: MemoryCaseOp) -> int:
+def parts(op: Operation) -> int:
     """Return of how many requests an operation consists, of which some can be left out; 0: it is no batch."""
     match op:
         case MmuUpdateOp():
@@ -56,7 +56,7 @@ def parts(op: MemoryCaseOp) -> int:
             return 0
 
 
-def with_parts(op: MemoryCaseOp, kept: Sequence[int]) -> MemoryCaseOp:
+def with_parts(op: Operation, kept: Sequence[int]) -> Operation:
     """Return a batch with these of its requests alone."""
     match op:
         case MmuUpdateOp():
