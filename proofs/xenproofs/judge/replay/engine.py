@@ -264,6 +264,11 @@ class Replay:
             self.report.assumed["preemption"] += 1
         return preempted
 
+    def show(self, step: object) -> None:
+        """Show the observer a step that ran by itself."""
+        if self.observe_step is not None:
+            self.observe_step(step)
+
     def drive(self, steps: Steps[T], preemption: Preemption | None = None) -> T:
         """Run steps to their end; preemption points are answered, steps are shown to the observer."""
         observe = self.observe_step

@@ -57,4 +57,5 @@ def _learn(replay: "Replay", x: Call, frames: tuple[Mfn, ...]) -> None:
         m.ghost.move(f, source, holders.grant_frame(x.domain, index), typed=True, general=False)
         unknown.typed -= 1
         m.grant_frames[page].frame = f
+        replay.stores.learnt_something()
         replay.report.assumed[LEARNT] += 1

@@ -71,6 +71,7 @@ def answer(replay: "Replay", x: Call, line: Hypercall) -> Judged | None:
         return None
     if isinstance(call, calls.BindPirq) and not x.m.pirqs[x.domain, call.pirq].permitted:
         _permit(replay.machine, x, call.pirq)
+        replay.stores.learnt_something()
         replay.report.assumed["physical interrupt that the domain may have"] += 1
     if replay.unseen.middle:
         replay.assume(_of_before(replay, x, line, call))
@@ -83,6 +84,7 @@ def answer(replay: "Replay", x: Call, line: Hypercall) -> Judged | None:
     why = "" if told == result.port else f"Xen hands out port {told}, the model {result.port}"
     if isinstance(call, OPENING) and result.rc == 0 and x.m.channels[x.domain].fifo:
         unmask_quiet_word(x.m, PortId((x.domain, result.port)))
+        replay.show(unmask_quiet_word)
         replay.report.assumed["guest unmasks the port that it binds"] += 1
     return Judged(recorded(line), Answer(result.rc), why)
 
