@@ -5,8 +5,8 @@ Each protocol lists the fields of one row class; a test compares the two lists.
 
 from typing import Protocol
 
-from xenmodel.memory.rows import Mode, Place
-from xenspec.vocabulary import DomId, Mfn, PageType
+from xenmodel.memory.rows import Place
+from xenspec.vocabulary import DomId, Mfn, Mode, PageType
 
 
 class FrameView(Protocol):

@@ -89,6 +89,22 @@ class PageType(IntEnum):
     WRITABLE = 7
 
 
+class Mode(IntEnum):
+    """What an in-flight reference is doing."""
+
+    IDLE = 0
+    REF = 1
+    """Holds a general reference."""
+    FLUSHING = 2
+    """Holds both references; the frame changes its type, TLB flushes are under way."""
+    VALIDATING = 3
+    """Holds both references; the frame's entries are being taken, one by one."""
+    HELD = 4
+    """Holds both references of a validated frame."""
+    DEVALIDATING = 5
+    """Holds both references, the last typed one; the frame's entries are being released."""
+
+
 class PortState(IntEnum):
     """ECS_* of an event-channel port: what it is bound to."""
 

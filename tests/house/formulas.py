@@ -18,6 +18,8 @@ MODULES: Final = frozenset(
     {"invariants.py", "transitions.py", "representation.py", "holding.py", "queues.py"}
 )
 """Names of the modules that hold formulas."""
+FOLDERS: Final = frozenset({"contracts"})
+"""Names of the packages whose modules hold formulas."""
 LAZY: Final = frozenset({"implies", "either", "both"})
 """Connectives whose second argument is a function that is called only where it matters."""
 COMPARISONS: Final = (ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE)

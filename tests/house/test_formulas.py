@@ -16,11 +16,12 @@ LAYERS: Final = ("spec", "model")
 
 
 def modules() -> list[Path]:
-    """Give every module that holds invariants or transitions."""
+    """Give every module that holds invariants, transitions or contracts."""
     return [
         path
         for path in tree.python_files()
-        if path.name in formulas.MODULES and path.relative_to(tree.ROOT).parts[0] in LAYERS
+        if (path.name in formulas.MODULES or path.parent.name in formulas.FOLDERS)
+        and path.relative_to(tree.ROOT).parts[0] in LAYERS
     ]
 
 

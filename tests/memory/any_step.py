@@ -13,10 +13,9 @@ from xenmodel import dispatch
 from xenmodel.domains import vcpu_op
 from xenmodel.events import frames
 from xenmodel.hardware import access, segments
-from xenmodel.memory.rows import Mode
 from xenmodel.step import STEPS
 from xenproofs.judge.adapter import plain
-from xenspec.vocabulary import PAGE_SIZE, Cpu, DomId, EntryId, FlightId, Mfn, PageType
+from xenspec.vocabulary import PAGE_SIZE, Cpu, DomId, EntryId, FlightId, Mfn, Mode, PageType
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -14,7 +14,7 @@ from xenmodel.memory import holders
 from xenmodel.memory.claim import drop_ref, take_ref
 from xenmodel.memory.demotion import drop_leaf
 from xenmodel.memory.promotion import take_type
-from xenmodel.memory.rows import HELD, IDLE, NO_FRAME, Mode
+from xenmodel.memory.rows import HELD, IDLE, NO_FRAME
 from xenmodel.memory.updates import flights
 from xenmodel.step import Refused, require, step
 from xenspec.vocabulary import (
@@ -27,6 +27,7 @@ from xenspec.vocabulary import (
     WRITABLE,
     FlightId,
     Mfn,
+    Mode,
     Va,
     VcpuId,
 )

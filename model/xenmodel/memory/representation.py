@@ -18,7 +18,6 @@ from xenmodel.memory.rows import (
     REF_LIMIT,
     TYPE_LIMIT,
     VALIDATING,
-    Mode,
 )
 from xenmodel.views import FrameView
 from xenspec.logic import Not, conj, implies, ite
@@ -33,6 +32,7 @@ from xenspec.vocabulary import (
     EventFrameId,
     FlightId,
     Mfn,
+    Mode,
     VcpuId,
     WordId,
 )

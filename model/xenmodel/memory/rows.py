@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
 
-from xenspec.vocabulary import DOMID_INVALID, DomId, Mfn, PageType
+from xenspec.vocabulary import DOMID_INVALID, DomId, Mfn, Mode, PageType
 
 TYPE_LIMIT = (1 << 52) - 1
 """Largest type count (PGT_count_mask on x86-64)."""
@@ -27,22 +27,6 @@ class Place(IntEnum):
 
     RAM = 0
     IO = 1
-
-
-class Mode(IntEnum):
-    """What an in-flight reference is doing."""
-
-    IDLE = 0
-    REF = 1
-    """Holds a general reference."""
-    FLUSHING = 2
-    """Holds both references; the frame changes its type, TLB flushes are under way."""
-    VALIDATING = 3
-    """Holds both references; the frame's entries are being taken, one by one."""
-    HELD = 4
-    """Holds both references of a validated frame."""
-    DEVALIDATING = 5
-    """Holds both references, the last typed one; the frame's entries are being released."""
 
 
 IDLE: Final = Mode.IDLE

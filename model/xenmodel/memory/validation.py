@@ -10,10 +10,10 @@ from xenmodel.machine import Machine
 from xenmodel.memory import holders
 from xenmodel.memory.claim import release_general
 from xenmodel.memory.linking import has_xen_slots, none_present
-from xenmodel.memory.rows import DEVALIDATING, HELD, IDLE, NO_FRAME, REF, VALIDATING, Flight, Frame, Mode
+from xenmodel.memory.rows import DEVALIDATING, HELD, IDLE, NO_FRAME, REF, VALIDATING, Flight, Frame
 from xenmodel.step import require, step
 from xenspec.logic import Not, either
-from xenspec.vocabulary import EAGAIN, L2, L4, NO_TYPE, SEG, FlightId, Mfn, VcpuId
+from xenspec.vocabulary import EAGAIN, L2, L4, NO_TYPE, SEG, FlightId, Mfn, Mode, VcpuId
 
 FREEING = (
     "m2p.pfn",

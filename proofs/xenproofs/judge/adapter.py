@@ -8,6 +8,7 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from xenmodel.machine import Machine
+from xenspec.contract import Action
 from xenspec.invariant import Invariant
 from xenspec.table import PlainTable, PlainWords, Table, Words
 from xenspec.transition import Transition, Transitions
@@ -30,6 +31,8 @@ AnyInvariant: TypeAlias = Invariant[object]
 """An invariant whose state type is set aside."""
 AnyTransition: TypeAlias = Transition[object]
 """A rule about how a row may change, whose row type is set aside."""
+AnyAction: TypeAlias = Action[object]
+"""An action whose state type is set aside."""
 Evaluate: TypeAlias = Callable[[object, Hashable], object]
 """An invariant's function, to be given any state and any key."""
 
@@ -71,6 +74,18 @@ def stateless(invariants: Iterable[Invariant[S]]) -> list[AnyInvariant]:
 def rowless(transitions: Transitions[R]) -> list[AnyTransition]:
     """Set the row type of rules aside; whoever evaluates them has rows of their table."""
     return [cast("AnyTransition", transition) for transition in transitions]
+
+
+def any_actions(actions: Iterable[Action[S]]) -> list[AnyAction]:
+    """Set the state type of actions aside; whoever asks them has states with all their tables."""
+    return [cast("AnyAction", action) for action in actions]
+
+
+def described(
+    describe: Callable[..., Iterable[Action[S]]], state: object, arguments: Mapping[str, object]
+) -> list[AnyAction]:
+    """Return what a step does, of a state and arguments by name whose types are set aside."""
+    return any_actions(describe(state, **arguments))
 
 
 def evaluator(invariant: AnyInvariant) -> Evaluate:

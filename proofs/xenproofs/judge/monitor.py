@@ -12,7 +12,8 @@ told of each step as hypercalls yield them, before the next one runs:
     for shown in hypercall: violations = monitor.after_step(shown)      # or: monitor.drive(d, hypercall)
 
 It then also reports writes that a step does not declare; `IllegalHolder` is raised where a step takes or
-drops a reference wrongly. `monitor.try_step(step, *arguments)` runs one step and checks a refusal as well.
+drops a reference wrongly. `monitor.try_step(step, *arguments)` runs one step and checks a refusal as well, or
+else what the step means (xenproofs.judge.contracts).
 `monitor.counts()` says how much was evaluated, `monitor.tallies()` what became of each invariant.
 """
 
@@ -32,6 +33,7 @@ from xenmodel.step import WRITES, Refused
 from xenproofs.judge.adapter import AnyInvariant, keys_of, stateless
 from xenproofs.judge.authors import Authors
 from xenproofs.judge.bundles import KINDS, OWN_TABLES, Bundle, Dependency, Tally, cells_of
+from xenproofs.judge.contracts import breaches
 from xenproofs.judge.counting import CELLS, RunningCounts
 from xenproofs.judge.declaring import Declared
 from xenproofs.judge.explain import explain
@@ -288,9 +290,11 @@ class Monitor:
         """Check what the step that was yielded has changed, and that it declares it."""
         if isinstance(shown, Marker):
             return []
-        changes = self.recorder.drain()
-        undeclared = self._undeclared(getattr(shown, "__name__", ""), changes)
-        return undeclared + self._forbidden(changes) + self.after(changes)
+        return self._after_changes(getattr(shown, "__name__", ""), self.recorder.drain())
+
+    def _after_changes(self, step: str, changes: dict[str, list[Change]]) -> list[Violation]:
+        """Check what a step has changed: declared, as rows may change, and every invariant concerned."""
+        return self._undeclared(step, changes) + self._forbidden(changes) + self.after(changes)
 
     def _forbidden(self, changes: dict[str, list[Change]]) -> list[Violation]:
         """Return the rows that changed as the specification allows no step to change them."""
@@ -327,7 +331,10 @@ class Monitor:
         except Refused as refusal:
             changes = self.recorder.drain()
             return refusal, self._undeclared(f"{name}, refused", changes) + self.after(changes)
-        return None, self.after_step(step)
+        changes = self.recorder.drain()
+        broken = breaches(name, args, kwargs, self.recorder, changes)
+        told = [Violation(b.clause, b.step, b.sentence, b.properties, b.detail) for b in broken]
+        return None, told + self._after_changes(name, changes)
 
     def _undeclared(self, step: str, changes: dict[str, list[Change]]) -> list[Violation]:
         """Return the writes that a step does not declare."""

@@ -43,12 +43,12 @@ def forbidden(changes: Mapping[str, Iterable[Change]], layouts: Layouts) -> list
     for table, rules in RULES.items():
         for change in changes.get(table, ()):
             fields = layouts.by_table[table].fields
-            before, after = (_row(fields, values) for values in change[2:])
+            before, after = (row_of(fields, values) for values in change[2:])
             found += [_forbidden(rule, change, fields) for rule in rules if not rule.function(before, after)]
     return found
 
 
-def _row(fields: tuple[str, ...], values: Values) -> SimpleNamespace:
+def row_of(fields: tuple[str, ...], values: Values) -> SimpleNamespace:
     """Return a row's recorded values, by field."""
     return SimpleNamespace(**dict(zip(fields, values, strict=True)))
 

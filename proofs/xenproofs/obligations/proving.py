@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from xenproofs.obligations.contracts import contract_goals
 from xenproofs.obligations.deciding import Decider, Obligation, solver
 from xenproofs.obligations.event_lemmas import NEAR_EVENTS
 from xenproofs.obligations.grant_lemmas import NEAR_GRANTS
@@ -187,7 +188,8 @@ class StepProof:
         for m in movements(machine.written()):
             given = tuple(after[name] for name in LEANS.get(m.name, ()) if name in after)
             goals.append(Goal(m.name, m.formula(self.start.state, machine), given, own))
-        return goals
+        contract = contract_goals(self.subject, self.start.state, machine)
+        return goals + [Goal(name, formula, realm=own) for name, formula in contract]
 
     def outcomes(self, number: int, goals: list[Goal], assumed: list[Term]) -> list[Outcome] | None:
         """Decide what must hold after a path; nothing if no state takes it."""

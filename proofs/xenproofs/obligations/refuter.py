@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
+from xenproofs.obligations.contracts import contract_goals
 from xenproofs.obligations.event_instance import TABLES, event_exact, event_instance
 from xenproofs.obligations.grant_instance import exact as grant_exact
 from xenproofs.obligations.instance import SMALL, Instance, Size, exact, instance
@@ -148,7 +149,7 @@ def refute(subject: Subject, only: Sequence[str] = (), size: Size = SMALL, rlimi
     for path in explore(run, lambda _: True, ALL_AXIOMS):
         if path.outcome != "done":
             continue
-        goals = _goals(path, machines[-1], before, only)
+        goals = _goals(subject, path, machines[-1], before, only)
         if not goals:
             continue
         answer = _ask(made, before, subject, path, goals, rlimit)
@@ -165,7 +166,9 @@ def _of_grants() -> frozenset[str]:
     return frozenset(s.name for s in statements() if s.realm == GRANTS)
 
 
-def _goals(path: Path, machine: SymbolicMachine, before: Start, only: Sequence[str]) -> dict[str, Term]:
+def _goals(
+    subject: Subject, path: Path, machine: SymbolicMachine, before: Start, only: Sequence[str]
+) -> dict[str, Term]:
     goals: dict[str, Term] = {}
     for name, claim in path.claims:
         goals[name] = terms.conjunction([goals.get(name, terms.TRUE), claim])
@@ -173,6 +176,7 @@ def _goals(path: Path, machine: SymbolicMachine, before: Start, only: Sequence[s
         known = before.by_name.get(s.name)
         if known is not None and (after := s.formula(machine)) is not known:
             goals[s.name] = after
+    goals |= dict(contract_goals(subject, before.state, machine))
     return {n: g for n, g in goals.items() if g is not terms.TRUE and (not only or n in only)}
 
 

@@ -9,6 +9,8 @@ from xenspec.vocabulary import DomId, Mfn, PageType, VcpuId
 
 NO_FRAME: Final = Mfn(-1)
 """What a field that may name a frame holds when it names none."""
+NO_PFN: Final = (1 << 64) - 1
+"""What the machine-to-physical map says of a frame that is no domain's (INVALID_M2P_ENTRY)."""
 
 
 class FrameRow(Protocol):

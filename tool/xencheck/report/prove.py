@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from xenproofs.obligations.contracts import has_contract
 from xenproofs.obligations.outcomes import Kind
 from xenproofs.obligations.running import axiom_count, invariant_count
 from xenproofs.obligations.subjects import awaiting
@@ -52,6 +53,7 @@ def as_json(run: ProofRun) -> dict[str, object]:
         "seconds": round(run.seconds, 2),
         "cached": sum(r.cached for r in run.reports),
         "awaiting": awaiting(),
+        "without_contract": [r.step for r in run.reports if not has_contract(r.step)],
     }
 
 
@@ -93,5 +95,9 @@ def _summary(run: ProofRun) -> list[str]:
             f"{data['theorems']} of the obligations are theorems about walks"
         ),
         f"{solvers}; {data['cached']} known from earlier runs; {data['seconds']} s",
-        f"not proved here: {len(awaiting())} steps of the model, listed by --json as awaiting",
+        (
+            f"not proved here: {len(awaiting())} steps of the model, listed by --json as awaiting; of "
+            f"{sum(not has_contract(r.step) for r in run.reports)} steps nothing says what they mean "
+            "(without_contract)"
+        ),
     ]

@@ -1,0 +1,28 @@
+"""The registry of actions: for each step of the model, what it is the doing of.
+
+A function of a step's name takes the state before and the step's arguments, by their names, and returns the
+step's actions. One more argument, `any_slot`, stands for any slot of a frame: a contract that is about every
+word of a frame is asked of it.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from xenspec.contract import Action
+from xenspec.memory.state import State
+
+Actions = tuple[Action[State], ...]
+Describe = Callable[..., Actions]
+ANY_SLOT: Final = "any_slot"
+
+ACTIONS: Final[dict[str, Describe]] = {}
+"""What each step does, by the step's name; filled as the modules of this package are imported."""
+
+
+def of_step(function: Describe) -> Describe:
+    """Register what the step of the function's name does."""
+    name = str(getattr(function, "__name__", ""))
+    if name in ACTIONS:
+        raise ValueError(name)
+    ACTIONS[name] = function
+    return function

@@ -1,0 +1,153 @@
+"""Contracts at run time: a single step that was run was permitted, did what it means, and nothing else.
+
+The recorder keeps a changed row's values before and after, so that the state before is the machine with the
+old values laid over: the check costs what changed.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from xenmodel.machine import TABLES
+from xenmodel.step import STEPS
+from xenproofs.judge.actions import ACTIONS, ANY_SLOT, Describe
+from xenproofs.judge.adapter import AnyAction, described, members
+from xenproofs.judge.refinement import row_of
+from xenspec.contract import EVERY, Cells
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping
+    from types import SimpleNamespace
+
+    from xenproofs.judge.adapter import AnyTable
+    from xenproofs.judge.recording import Cell, Change, Recorder, Write
+    from xenspec.table import PlainWords
+
+FRAME_CONDITION: Final = "nothing_else_changes"
+FRAME_SENTENCE: Final = "A step changes no cell but those that its actions touch."
+
+
+@dataclass(frozen=True, slots=True)
+class Breach:
+    """A clause of a contract that does not hold of a step that was run."""
+
+    clause: str
+    sentence: str
+    properties: tuple[int, ...]
+    step: str
+    detail: tuple[str, ...] = ()
+
+
+class Rows:
+    """A table as it is or was: old values of the rows that changed, over the rows as they are."""
+
+    __slots__ = ("_old", "_store")
+
+    def __init__(self, store: AnyTable, old: Mapping[Hashable, SimpleNamespace]) -> None:
+        self._store = store
+        self._old = old
+
+    def __getitem__(self, key: Hashable) -> object:
+        if key in self._old:
+            return self._old[key]
+        row = self._store.get(key)
+        return self._store.fresh(key) if row is None else row
+
+
+class WordsThen:
+    """Words as they are or were."""
+
+    __slots__ = ("_old", "_words")
+
+    def __init__(self, words: PlainWords, old: Mapping[Hashable, object]) -> None:
+        self._words = words
+        self._old = old
+
+    def __getitem__(self, key: tuple[int, int]) -> object:
+        return self._old[key] if key in self._old else self._words[key]
+
+    def all_zero(self, frame: int, first: int, end: int) -> bool:
+        """Return whether every word in slots first .. end-1 is zero."""
+        return not any(self[frame, slot] for slot in range(first, end))
+
+
+class Moment:
+    """A machine before or after a step."""
+
+    __slots__ = ("_old", "_recorder")
+
+    def __init__(self, recorder: Recorder, changes: Mapping[str, Iterable[Change]]) -> None:
+        self._recorder = recorder
+        layouts = recorder.layouts.by_table
+        self._old: dict[str, dict[Hashable, SimpleNamespace]] = {
+            table: {key: row_of(layouts[table].fields, old) for key, _, old, _ in of_table}
+            for table, of_table in changes.items()
+        }
+
+    def __getattr__(self, name: str) -> object:
+        if name == "words":
+            old = {key: row.word for key, row in self._old.get("words", {}).items()}
+            return WordsThen(self._recorder.words, old)
+        if name in self._recorder.journals:
+            return Rows(self._recorder.journals[name].store, self._old.get(name, {}))
+        return getattr(self._recorder.machine, name)
+
+
+def breaches(
+    step: str,
+    arguments: tuple[object, ...],
+    named: Mapping[str, object],
+    recorder: Recorder,
+    changes: dict[str, list[Change]],
+) -> list[Breach]:
+    """Return the clauses that a step broke, which has just ended well; none without a contract."""
+    describe = ACTIONS.get(step)
+    if describe is None:
+        return []
+    before, after = Moment(recorder, changes), Moment(recorder, {})
+    given = dict(inspect.signature(STEPS[step]).bind(*arguments, **named).arguments)
+    given.pop(next(iter(given)))
+    writes = [w for w in recorder.writes(changes) if w.cell.table in (*TABLES, "words")]
+    found: dict[str, Breach] = {}
+    for slot in _slots(describe, writes):
+        actions = described(describe, before, given | slot)
+        for breach in _of(step, actions, before, after, writes):
+            found.setdefault(breach.clause, breach)
+    return list(found.values())
+
+
+def _slots(describe: Describe, writes: Iterable[Write]) -> list[dict[str, object]]:
+    """Return what `any_slot` is to be in turn: every slot that was written, and one that was not."""
+    if ANY_SLOT not in inspect.signature(describe).parameters:
+        return [{}]
+    words = [members(w.cell.key) for w in writes if w.cell.table == "words"]
+    return [{ANY_SLOT: slot} for slot in {0, *(key[1] for key in words if key)}]
+
+
+def _of(
+    step: str, actions: list[AnyAction], before: Moment, after: Moment, writes: list[Write]
+) -> Iterable[Breach]:
+    for action in actions:
+        for asked in action.permissions:
+            if not asked.function(before):
+                yield Breach(asked.name, asked.sentence, asked.properties, step, ("was not permitted",))
+        for done in action.effects:
+            if not done.function(before, after):
+                yield Breach(done.name, done.sentence, done.properties, step, ("did not do this",))
+    touched = [cells for action in actions for cells in action.touched(before) if cells.when]
+    for w in writes:
+        if not any(_covers(cells, w.cell) for cells in touched):
+            changed = f"{w.cell} from {w.before} to {w.after}"
+            yield Breach(FRAME_CONDITION, FRAME_SENTENCE, (10,), step, (changed,))
+
+
+def _covers(cells: Cells, cell: Cell) -> bool:
+    """Return whether a cell is one of those that may change."""
+    if cells.table != cell.table or cell.field not in cells.fields:
+        return False
+    parts, keys = members(cells.key), members(cell.key)
+    if parts is None or keys is None:
+        return cells.key == cell.key
+    return all(part is EVERY or part == key for part, key in zip(parts, keys, strict=True))

@@ -1,0 +1,147 @@
+"""Contracts of actions: complete sentences, the steps' own arguments, and broken steps are noticed twice."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import pkgutil
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.refinement.test_transitions import machine
+from xenmodel.memory.rows import HELD, IDLE, REF
+from xenproofs.bugs.rewriter import Edit, edited_function
+from xenproofs.judge.actions import ACTIONS, ANY_SLOT
+from xenproofs.judge.contracts import FRAME_CONDITION
+from xenproofs.judge.monitor import Monitor
+from xenproofs.obligations.mutants import judge
+from xenproofs.obligations.subjects import subjects
+from xenspec.contract import Contract
+from xenspec.memory import contracts
+from xenspec.vocabulary import WRITABLE, DomId, FlightId, Mfn, VcpuId
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from xenspec.contract import Clause
+
+PACKAGES: Final = (contracts,)
+F: Final = Mfn(0x150)
+K: Final = FlightId((VcpuId((1, 0)), 0))
+
+
+def clauses() -> Iterator[Clause[object]]:
+    """Give every clause of every contract of the specification."""
+    modules = (pkgutil.iter_modules(p.__path__, f"{p.__name__}.") for p in PACKAGES)
+    for value in (v for m in chain(*modules) for v in vars(importlib.import_module(m.name)).values()):
+        yield from _of(value)
+
+
+def _of(value: object) -> Iterator[Clause[object]]:
+    if isinstance(value, Contract):
+        yield from value.clauses()  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+
+
+def test_clauses_have_names_of_their_own_and_sentences() -> None:
+    found = {id(c.function): c for c in clauses()}
+    names = [c.name for c in found.values()]
+    assert len(set(names)) == len(names) > 40
+    assert all(c.sentence.endswith(".") and c.properties for c in found.values())
+
+
+@pytest.mark.parametrize("name", sorted(ACTIONS))
+def test_what_a_step_does_is_told_of_its_own_arguments(name: str) -> None:
+    _, *told = inspect.signature(ACTIONS[name]).parameters
+    assert {*told} - {ANY_SLOT} <= {p.name for p in subjects()[name].parameters}
+
+
+# --- At run time --------------------------------------------------------------------------------------------
+
+
+def monitored() -> Monitor:
+    """Return a monitor over a domain with one frame, which a flight holds."""
+    m = machine()
+    frame = m.frames[F]
+    frame.owner, frame.allocated, frame.ref_count = DomId(1), True, 2
+    frame.validated = True
+    m.domains[1].pages = 1
+    m.dirty[0, 0].dirty = True
+    m.flights[K].mode, m.flights[K].frame = REF, F
+    monitor = Monitor.over(m, steps=True)
+    monitor.start()
+    return monitor
+
+
+def broken(step: str, module: str, old: str, new: str, *arguments: object) -> set[str]:
+    """Run a step that was edited, and return what the monitor says of it."""
+    monitor = monitored()
+    edited = edited_function(f"xenmodel.memory.{module}", step, (Edit(step, old, new),))
+    _, found = monitor.try_step(edited, monitor.machine, *arguments)
+    return {violation.name for violation in found}
+
+
+def test_a_frame_taken_of_a_stranger_is_noticed() -> None:
+    idle = FlightId((VcpuId((1, 0)), 1))
+    old = "guard: frame belongs to the named domain"
+    assert "only_a_live_frame_of_the_named_domain_is_taken" in broken(
+        "take_ref", "claim", old, "", idle, F, DomId(2)
+    )
+    assert not broken("take_ref", "claim", old, "", idle, F, DomId(1))
+
+
+def test_a_step_that_does_nothing_is_noticed() -> None:
+    assert "the_map_says_the_number" in broken(
+        "set_m2p", "mmu_update", "m.m2p[flight.frame].pfn = pfn", "", K, 7
+    )
+
+
+def test_a_step_that_does_more_than_it_means_is_noticed() -> None:
+    found = broken(
+        "claim",
+        "claim",
+        "frame = m.frames[flight.frame]",
+        "frame = m.frames[flight.frame]; m.frames[flight.frame].cursor = 3",
+        K,
+        WRITABLE,
+    )
+    assert FRAME_CONDITION not in found  # the cursor goes back to the first CPU as the type changes
+    found = broken("set_m2p", "mmu_update", "m.m2p[flight.frame].pfn = pfn", "m.m2p[5].pfn = pfn", K, 7)
+    assert FRAME_CONDITION in found
+
+
+def test_the_steps_themselves_do_what_they_mean() -> None:
+    monitor = monitored()
+    m = monitor.machine
+    assert (m.flights[K].mode, m.flights[(K[0], 1)].mode) == (REF, IDLE)
+    for name in ("claim", "flush_next_cpu", "finish_flush"):
+        step = subjects()[name].function
+        _, found = monitor.try_step(step, m, K, *([WRITABLE] if name == "claim" else []))
+        assert not found
+    assert m.flights[K].mode == HELD
+
+
+# --- In the proof -------------------------------------------------------------------------------------------
+
+DROPPED: Final = {
+    "take_ref": (
+        "require('frame belongs to the named domain', frame.owner == owner, EINVAL)",
+        "only_a_live_frame_of_the_named_domain_is_taken",
+    ),
+    "set_m2p": ("m.m2p[flight.frame].pfn = pfn", "the_map_says_the_number"),
+    "lock_page": ("frame.locked = True", "the_page_is_locked"),
+    "allocate": (
+        'require("the domain\'s quota has room", domain.pages < domain.max_pages, ENOMEM)',
+        "the_quota_has_room",
+    ),
+}
+"""A statement of a step that no invariant misses, and the clause that does."""
+
+
+@pytest.mark.parametrize("step", sorted(DROPPED))
+def test_a_statement_that_no_invariant_misses_is_missed_by_the_contract(step: str) -> None:
+    old, clause = DROPPED[step]
+    fate = judge(step, Edit(step, old))
+    assert fate.fate == "broken"
+    assert clause in fate.by
