@@ -11,12 +11,13 @@ from xenmodel.machine import Machine
 from xenmodel.memory.linking import is_guest_slot
 from xenmodel.step import require, step
 from xenspec.logic import Not
-from xenspec.vocabulary import EAGAIN, Mfn, Va
+from xenspec.vocabulary import EAGAIN, EINVAL, Mfn, Va
 
 
 @step("words.word")
 def mark_used(m: Machine, t: Mfn, slot: int, *, dirty: bool) -> None:
     """Set the accessed (and dirty) bit of a present entry of a table, as the processor does."""
+    require("the slot exists", (slot >= 0) & (slot < m.pte.slots), EINVAL)
     word = m.words[t, slot]
     require("the entry is present", m.pte.present(word), EAGAIN)
     require(

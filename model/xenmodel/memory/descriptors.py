@@ -59,13 +59,13 @@ def put_gdt_page(m: Machine, v: VcpuId, kn: FlightId, ko: FlightId, index: int) 
     """Let page `index` of the GDT hold the page in flight `kn` (none if idle); the old one goes to `ko`."""
     new, old, page = m.flights[kn], m.flights[ko], m.gdt[v, index]
     _swap_page(m, (new.mode, old.mode), kn, v)
-    before = page.frame
+    before, comes = page.frame, new.mode == HELD
     if before != NO_FRAME:
         m.ghost.move(before, holders.gdt(v, index), holders.flight(ko), typed=True, general=True)
         old.frame = before
         old.mode = HELD
     page.frame = NO_FRAME
-    if new.mode == HELD:
+    if comes:
         m.ghost.move(new.frame, holders.flight(kn), holders.gdt(v, index), typed=True, general=True)
         page.frame = new.frame
         new.mode = IDLE
@@ -91,13 +91,13 @@ def put_ldt_page(m: Machine, v: VcpuId, kn: FlightId, ko: FlightId, index: int) 
     """Let page `index` of the LDT shadow hold the page in flight `kn` (none if idle); the old one to `ko`."""
     new, old, page = m.flights[kn], m.flights[ko], m.ldt[v, index]
     _swap_page(m, (new.mode, old.mode), kn, v)
-    before = page.frame
+    before, comes = page.frame, new.mode == HELD
     if before != NO_FRAME:
         m.ghost.move(before, holders.ldt(v, index), holders.flight(ko), typed=True, general=True)
         old.frame = before
         old.mode = HELD
     page.frame = NO_FRAME
-    if new.mode == HELD:
+    if comes:
         m.ghost.move(new.frame, holders.flight(kn), holders.ldt(v, index), typed=True, general=True)
         page.frame = new.frame
         new.mode = IDLE

@@ -5,6 +5,7 @@ but for whoever treats all tables alike their key and row types are in the way: 
 """
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from inspect import signature
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from xenmodel.machine import Machine
@@ -84,8 +85,9 @@ def any_actions(actions: Iterable[Action[S]]) -> list[AnyAction]:
 def described(
     describe: Callable[..., Iterable[Action[S]]], state: object, arguments: Mapping[str, object]
 ) -> list[AnyAction]:
-    """Return what a step does, of a state and arguments by name whose types are set aside."""
-    return any_actions(describe(state, **arguments))
+    """Return what a step does, of a state and those arguments that it is told by, types set aside."""
+    told = list(signature(describe).parameters)[1:]
+    return any_actions(describe(state, **{name: arguments[name] for name in told}))
 
 
 def evaluator(invariant: AnyInvariant) -> Evaluate:

@@ -7,14 +7,14 @@ old values laid over: the check costs what changed.
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xenmodel.machine import TABLES
 from xenmodel.step import STEPS
 from xenproofs.judge.actions import ACTIONS, ANY_SLOT, Describe
 from xenproofs.judge.adapter import AnyAction, described, members
 from xenproofs.judge.refinement import row_of
+from xenproofs.judge.tracking import WrittenByXen
 from xenspec.contract import EVERY, Cells
 
 if TYPE_CHECKING:
@@ -29,14 +29,13 @@ FRAME_CONDITION: Final = "nothing_else_changes"
 FRAME_SENTENCE: Final = "A step changes no cell but those that its actions touch."
 
 
-@dataclass(frozen=True, slots=True)
-class Breach:
+class Breach(NamedTuple):
     """A clause of a contract that does not hold of a step that was run."""
 
     clause: str
+    step: str
     sentence: str
     properties: tuple[int, ...]
-    step: str
     detail: tuple[str, ...] = ()
 
 
@@ -90,6 +89,9 @@ class Moment:
         if name == "words":
             old = {key: row.word for key, row in self._old.get("words", {}).items()}
             return WordsThen(self._recorder.words, old)
+        if name == "xens":
+            machine = self._recorder.machine
+            return WrittenByXen(machine.xen_slots, machine.pte)
         if name in self._recorder.journals:
             return Rows(self._recorder.journals[name].store, self._old.get(name, {}))
         return getattr(self._recorder.machine, name)
@@ -107,7 +109,9 @@ def breaches(
     if describe is None:
         return []
     before, after = Moment(recorder, changes), Moment(recorder, {})
-    given = dict(inspect.signature(STEPS[step]).bind(*arguments, **named).arguments)
+    bound = inspect.signature(STEPS[step]).bind(*arguments, **named)
+    bound.apply_defaults()
+    given = dict(bound.arguments)
     given.pop(next(iter(given)))
     writes = [w for w in recorder.writes(changes) if w.cell.table in (*TABLES, "words")]
     found: dict[str, Breach] = {}
@@ -132,15 +136,15 @@ def _of(
     for action in actions:
         for asked in action.permissions:
             if not asked.function(before):
-                yield Breach(asked.name, asked.sentence, asked.properties, step, ("was not permitted",))
+                yield Breach(asked.name, step, asked.sentence, asked.properties, ("was not permitted",))
         for done in action.effects:
             if not done.function(before, after):
-                yield Breach(done.name, done.sentence, done.properties, step, ("did not do this",))
+                yield Breach(done.name, step, done.sentence, done.properties, ("did not do this",))
     touched = [cells for action in actions for cells in action.touched(before) if cells.when]
     for w in writes:
         if not any(_covers(cells, w.cell) for cells in touched):
             changed = f"{w.cell} from {w.before} to {w.after}"
-            yield Breach(FRAME_CONDITION, FRAME_SENTENCE, (10,), step, (changed,))
+            yield Breach(FRAME_CONDITION, step, FRAME_SENTENCE, (10,), (changed,))
 
 
 def _covers(cells: Cells, cell: Cell) -> bool:

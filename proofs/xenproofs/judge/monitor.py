@@ -11,9 +11,8 @@ told of each step as hypercalls yield them, before the next one runs:
     monitor.begin_call(d)
     for shown in hypercall: violations = monitor.after_step(shown)      # or: monitor.drive(d, hypercall)
 
-It then also reports writes that a step does not declare; `IllegalHolder` is raised where a step takes or
-drops a reference wrongly. `monitor.try_step(step, *arguments)` runs one step and checks a refusal as well, or
-else what the step means (xenproofs.judge.contracts).
+It then also reports writes that a step does not declare; `IllegalHolder` is raised where one takes or drops a
+reference wrongly. `monitor.try_step(step, *arguments)` checks a refusal too, or else what the step means.
 `monitor.counts()` says how much was evaluated, `monitor.tallies()` what became of each invariant.
 """
 
@@ -317,7 +316,7 @@ class Monitor:
                 found += self.after_step(shown)
         except StopIteration as end:
             result: T = end.value
-            found += self.after_step(_nothing)
+            found += self._after_changes("", self.recorder.drain())
             return result, found
 
     def try_step(
@@ -332,8 +331,7 @@ class Monitor:
             changes = self.recorder.drain()
             return refusal, self._undeclared(f"{name}, refused", changes) + self.after(changes)
         changes = self.recorder.drain()
-        broken = breaches(name, args, kwargs, self.recorder, changes)
-        told = [Violation(b.clause, b.step, b.sentence, b.properties, b.detail) for b in broken]
+        told = [Violation(*breach) for breach in breaches(name, args, kwargs, self.recorder, changes)]
         return None, told + self._after_changes(name, changes)
 
     def _undeclared(self, step: str, changes: dict[str, list[Change]]) -> list[Violation]:
@@ -400,7 +398,3 @@ def _wanted(chosen: list[AnyInvariant]) -> dict[str, set[str]]:
         if table != "flights":
             wanted.setdefault(table, set()).add(name)
     return wanted
-
-
-def _nothing() -> None:
-    """Stand for no step: after the last one of a hypercall nothing changes."""

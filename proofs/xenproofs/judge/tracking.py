@@ -137,6 +137,12 @@ class WrittenByXen:
             return word == frame << PAGE_SHIFT | SELF_MAP_FLAGS
         return word == self.slots.get(slot, 0) or (slot == self.shape.m2p_slot and word == 0)
 
+    def own(self, frame: int, slot: int, /, *, shown: bool) -> int:
+        """Return what Xen writes into a slot of its own, with the read-only M2P or without."""
+        if slot == self.shape.self_map:
+            return frame << PAGE_SHIFT | SELF_MAP_FLAGS
+        return 0 if slot == self.shape.m2p_slot and not shown else self.slots.get(slot, 0)
+
 
 @dataclass(slots=True)
 class Ghosts:

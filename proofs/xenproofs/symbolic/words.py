@@ -54,6 +54,10 @@ class SymbolicXens:
         """Return whether Xen itself leaves `word` at (frame, slot)."""
         return Truth(terms.apply(WRITTEN, lift(frame, FRAME), lift(slot, INT), lift(word, WORD)), self.run)
 
+    def own(self, frame: object, slot: object, *, shown: object) -> Key:
+        """Return what Xen writes into a slot of its own, with the read-only M2P or without."""
+        return Key(terms.apply(XEN_WORD, lift(frame, FRAME), lift(slot, INT), lift(shown, BOOL)), self.run)
+
 
 class SymbolicPte(FourLevelShape):
     """The decoders of a page-table entry."""

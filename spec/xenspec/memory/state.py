@@ -248,6 +248,14 @@ class Contents(ReadTable[tuple[int, int], int], Protocol):
         ...
 
 
+class XensWords(Protocol):
+    """What Xen writes into its own slots."""
+
+    def own(self, frame: int, slot: int, /, *, shown: bool) -> int:
+        """Return Xen's word of a slot; the machine-to-physical map's is empty unless `shown`."""
+        ...
+
+
 class State(Protocol):
     """The state before or after an action of memory or of a translation cache."""
 
@@ -285,5 +293,7 @@ class State(Protocol):
     def pte(self) -> EntryFormat: ...  # noqa: D102
     @property
     def descriptors(self) -> DescriptorFormat: ...  # noqa: D102
+    @property
+    def xens(self) -> XensWords: ...  # noqa: D102
     @property
     def cpu_count(self) -> int: ...  # noqa: D102

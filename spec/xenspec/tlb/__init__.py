@@ -1,0 +1,1 @@
+"""Translation caches: what it means to fill, drop and flush translations."""
