@@ -69,9 +69,11 @@ FIFO: Final[dict[Stage, NoticeStep]] = {
 }
 
 
-def _fifo_step(m: View, n: VcpuId) -> NoticeStep:
-    """Return the next step by the FIFO ABI; three stages depend on what is there."""
+def next_step(m: View, n: VcpuId) -> NoticeStep:
+    """Return the next step of a notice; by the FIFO ABI, three stages depend on what is there."""
     notice = m.notices[n]
+    if not notice.fifo:
+        return TWO_LEVEL[notice.stage]
     if notice.stage in (S_MARK, S_CLEAR):
         if notice.port >= m.channels[notice.domain].words:
             return fifo.save_pending
@@ -90,7 +92,7 @@ def tell(m: View, n: VcpuId) -> Steps[None]:
     """Take a notice that has begun to its end."""
     notice = m.notices[n]
     while notice.stage != S_IDLE:
-        taken = _fifo_step(m, n) if notice.fifo else TWO_LEVEL[notice.stage]
+        taken = next_step(m, n)
         if taken is fifo.lock_queues:
             yield from until_free(lambda: fifo.lock_queues(m, n))
         else:

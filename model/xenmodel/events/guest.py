@@ -91,15 +91,20 @@ def pass_selector(m: Machine, v: VcpuId) -> None:
     handler.cursor = handler.cursor + 1
 
 
-@step("signals.pending")
+@step("signals.pending", "scans.cursor", "scans.running")
 def take_port(m: Machine, v: VcpuId, p: PortId) -> None:
-    """Clear the pending bit of the port at the cursor of its word, and handle the event."""
+    """Clear the pending bit of the port at the cursor of its word, handle the event, and go on.
+
+    A handler that looked at the same port again would never come to the next, if events for it do not end.
+    """
     scan, signal = m.scans[v, selector_of(p[1])], m.signals[p]
     require("the port is the vCPU's domain's", p[0] == v[0], EINVAL)
     require("its word is being looked at", scan.running, EINVAL)
     require("and has come to it", scan.cursor == place_in_word(p[1]), EINVAL)
     require("it is pending and not masked", signal.pending & Not(signal.masked), EINVAL)
     signal.pending = False
+    scan.cursor = scan.cursor + 1
+    scan.running = scan.cursor < WORD_PORTS
 
 
 @step("scans.cursor", "scans.running")

@@ -3,6 +3,7 @@
 from xenproofs.machines.planting import Edit, Fault
 
 NOTICES, PORTS, TWO_LEVEL, FIFO = "events.notices", "events.ports", "events.two_level", "events.fifo"
+WAITING = "events.waiting"
 UNSEEN = ("pending_port_will_be_looked_at", "unselected_port_is_between_pending_and_selected")
 UNTOLD = ("selected_word_has_an_upcall", "untold_selector_has_its_upcall_next")
 
@@ -95,7 +96,55 @@ EVENT_FAULTS: tuple[Fault, ...] = (
                 "pass",
             ),
         ),
-        ("tail_was_linked_on_its_queue", "tail_is_on_its_queue"),
+        (
+            "tail_was_linked_on_its_queue",
+            "tail_is_on_its_queue",
+            "queue_with_events_is_ready",
+            "unready_queue_is_made_ready_next",
+        ),
+    ),
+    Fault(
+        "word_unmasked_without_a_second_look",
+        "Unmasking an event word does not look whether the port became pending meanwhile.",
+        (Edit(f"{FIFO}:unmask_word", "notice.stage = S_TEST", "notice.stage = S_END"),),
+        ("pending_word_is_linked", "unlinked_word_is_between_pending_and_linked"),
+    ),
+    Fault(
+        "head_set_and_untold",
+        "A queue that was empty gets a head, and nobody is told.",
+        (Edit(f"{FIFO}:set_head", "notice.stage = S_READY", "notice.stage = after(notice)"),),
+        ("queue_with_events_is_ready", "unready_queue_is_made_ready_next"),
+    ),
+    Fault(
+        "interrupt_left_bound",
+        "Closing the port of a virtual interrupt leaves the interrupt bound to it.",
+        (
+            Edit(
+                f"{PORTS}:close_virq",
+                "m.virqs[(p[0], home), port.virq].port = NO_PORT",
+                "pass",
+            ),
+        ),
+        ("bound_virtual_interrupt_has_its_port",),
+    ),
+    Fault(
+        "polled_without_a_look",
+        "A vCPU sleeps until a port becomes pending, and does not look whether it is.",
+        (Edit(f"{WAITING}:look_at_port", "found = is_pending(m, p)", "found = False"),),
+        ("polling_vcpu_waits_for_what_is_not_pending", "poller_is_ahead_of_the_announcement"),
+    ),
+    Fault(
+        "woken_and_asleep_again",
+        "A vCPU that is woken before it has looked for an upcall sleeps on.",
+        (
+            Edit(
+                f"{WAITING}:look_for_upcall",
+                "found = upcall.pending & Not(upcall.masked) | woken",
+                "found = upcall.pending & Not(upcall.masked)",
+            ),
+        ),
+        ("polling_vcpu_waits_for_what_it_saw",),
+        interleaved=True,
     ),
 )
 
@@ -111,3 +160,20 @@ RESET_RACES_SEND = Fault(
     interleaved=True,
 )
 """Found by the proof; at random, only within the few steps of one notice."""
+EXPLORED: dict[str, str] = {
+    "unmasked_without_a_second_look": "timer 2l",
+    "peer_left_joined": "close 2l",
+    "upcall_cleared_last": "send 2l",
+    "bound_without_notice": "close 2l",
+    "selected_without_upcall": "send 2l",
+    "told_and_left_asleep": "polls 2l",
+    "closed_and_still_pending": "close 2l",
+    "tail_not_updated": "send fifo",
+    "old_tail_kept": "priority fifo",
+    "word_unmasked_without_a_second_look": "timer fifo",
+    "head_set_and_untold": "close fifo",
+    "polled_without_a_look": "polls 2l",
+    "woken_and_asleep_again": "polls 2l",
+    "reset_races_send": "reset 2l",
+}
+"""In which scope of the explorer a fault has its shortest story."""

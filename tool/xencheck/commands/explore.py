@@ -11,6 +11,7 @@ import click
 from xencheck.exits import Exit
 
 if TYPE_CHECKING:
+    from xenproofs.explorer.events.search import EventExplorer
     from xenproofs.explorer.rings.search import RingExplorer
     from xenproofs.explorer.search import Explorer, ExploreReport
     from xenproofs.machines.planting import Fault
@@ -26,7 +27,7 @@ class Options(TypedDict):
 
 
 @click.command("explore")
-@click.argument("subsystem", type=click.Choice(["memory", "rings"]), default="memory")
+@click.argument("subsystem", type=click.Choice(["memory", "events", "rings"]), default="memory")
 @click.option("--scope", "name", default="", help="Which small world; the smallest if none is named.")
 @click.option(
     "--unreduced", is_flag=True, help="Visit states apart that differ only in names of frames and domains."
@@ -43,6 +44,8 @@ def command(subsystem: str, name: str, **options: Unpack[Options]) -> Exit:
     Those of bounded depth say that they are not complete. Scopes of rings: sc, tso and arm (sequential
     consistency, store buffers as of x86 and of Arm), each also "wide" (two slots, 32-bit indices at the wrap)
     and "two" (two slots, for ever); "sc lazy", "hostile frontend", "hostile frontend two", "hostile backend".
+    Scopes of event channels: send, mask, sleep, polls, close, retarget, timer, ports, each in either ABI
+    ("send 2l", "send fifo"); "reset 2l", "priority fifo".
 
     The first broken invariant ends the search with a shortest story.
 
@@ -50,8 +53,8 @@ def command(subsystem: str, name: str, **options: Unpack[Options]) -> Exit:
     """
     fault, in_json = options["fault"], options["in_json"]
     planted = _fault(subsystem, fault)
-    if subsystem == "rings":
-        report = _explore_rings(name, planted, options["jobs"])
+    if subsystem != "memory":
+        report = _explore_alone(subsystem, name, planted, options["jobs"])
     else:
         explorer = _memory(name, planted, unreduced=options["unreduced"], jobs=options["jobs"])
         report = explorer.run()
@@ -73,15 +76,26 @@ def _memory(name: str, fault: Fault | None, *, unreduced: bool, jobs: int) -> Ex
     return Explorer(SCOPES[name], symmetry=not unreduced, jobs=jobs, fault=fault, tell=_progress)
 
 
-def _explore_rings(name: str, fault: Fault | None, jobs: int) -> ExploreReport:
-    """Explore a scope of rings, in one process."""
+def _explore_alone(subsystem: str, name: str, fault: Fault | None, jobs: int) -> ExploreReport:
+    """Explore a scope of rings or event channels, in one process."""
     from xenproofs.machines.planting import planted
 
     if jobs > 1:
-        raise click.BadParameter("rings are explored by one process", param_hint="--jobs")
-    explorer = _rings(name, books=fault is None)
+        raise click.BadParameter(f"{subsystem} are explored by one process", param_hint="--jobs")
+    explorer = _rings(name, books=fault is None) if subsystem == "rings" else _events(name)
     with planted(fault):
         return explorer.run()
+
+
+def _events(name: str) -> EventExplorer:
+    """Return the explorer of a scope of event channels."""
+    from xenproofs.explorer.events.scopes import SCOPES
+    from xenproofs.explorer.events.search import EventExplorer
+
+    name = name or next(iter(SCOPES))
+    if name not in SCOPES:
+        raise click.BadParameter(f"one of {', '.join(SCOPES)}", param_hint="--scope")
+    return EventExplorer(SCOPES[name], tell_progress=_progress)
 
 
 def _rings(name: str, *, books: bool) -> RingExplorer:
