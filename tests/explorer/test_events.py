@@ -45,6 +45,12 @@ COUNTS: Final[dict[str, tuple[int, int, int]]] = {
 DEEP_COUNTS: Final[dict[str, tuple[int, int, int]]] = {
     "timer 2l": (5577, 14151, 49),
     "mask 2l": (10966, 45076, 44),
+    "sleep 2l": (17009, 44136, 64),
+    "send fifo": (29570, 86016, 73),
+    "polls fifo": (15801, 33904, 71),
+    "timer fifo": (17647, 42100, 70),
+    "ports 2l": (58130, 181067, 60),
+    "retarget fifo": (36554, 174242, 109),
 }
 KNOWN: Final = COUNTS | DEEP_COUNTS if DEEP else COUNTS
 

@@ -39,6 +39,9 @@ QUICK = (
     "bound_without_notice",
     "selected_without_upcall",
     "closed_and_still_pending",
+    "reset_races_send",
+    "polled_without_a_look",
+    "interrupt_left_bound",
 )
 OF_EVENTS = {fault.name for fault in EVENT_FAULTS}
 NAMED = {i.name for i in STEP_INVARIANTS} | {CRASH, DEADLOCK, ILLEGAL_HOLDER, LEFT, "declared_writes"}

@@ -10,8 +10,12 @@ from hypothesis import strategies as st
 
 from xenproofs.machines.calls import call_name
 from xenproofs.machines.episode import Plan, moves_of, play
-from xenproofs.machines.moves import KINDS, NUMBERS, Move, changed, describe, draw, mood, parse
+from xenproofs.machines.events import COMMANDS
+from xenproofs.machines.grants import OPS
+from xenproofs.machines.moves import KINDS, NUMBERS, SUBSYSTEMS, Move, changed, describe, draw, mood, parse
 from xenproofs.machines.outcomes import EXPECTED, expected, unreached
+from xenproofs.machines.shared_schemes import SCHEMES as SHARED
+from xenproofs.machines.shared_schemes import shared_scheme
 from xenproofs.machines.stateful import moves
 from xenproofs.machines.story import tell
 
@@ -62,3 +66,28 @@ def test_every_kind_is_expected_to_end_somehow() -> None:
 def test_what_was_reached_is_no_longer_unreached() -> None:
     first, *rest = expected()
     assert unreached([first]) == rest
+
+
+@pytest.mark.parametrize(
+    ("subsystem", "calls"),
+    [
+        ("events", {f"event_channel_op:{name}" for name, _ in COMMANDS}),
+        ("grants", {name for name, _ in OPS.values()}),
+    ],
+)
+def test_what_is_expected_of_a_subsystem_is_of_calls_that_its_moves_make(
+    subsystem: str, calls: set[str]
+) -> None:
+    wanted = expected(subsystem)
+    assert {one.partition(" × ")[0] for one in wanted} <= calls
+    assert unreached(wanted[1:], subsystem) == [wanted[0]]
+
+
+@pytest.mark.parametrize("subsystem", SHARED)
+def test_every_scheme_of_a_shared_subsystem_reads_back(subsystem: str) -> None:
+    rng = Random(1)  # noqa: S311 - repeatable, not secret
+    kinds = SUBSYSTEMS[subsystem]
+    for _ in range(200):
+        for move in shared_scheme(rng, subsystem):
+            assert move.kind in kinds
+            assert parse(describe(move)) == move

@@ -14,6 +14,8 @@ from xenproofs.machines.faults import fault_named
 from xenproofs.machines.moves import SCHEMING, SUBSYSTEMS, Mood, Move, changed, draw, echo, mood
 from xenproofs.machines.planting import planted
 from xenproofs.machines.schemes import scheme
+from xenproofs.machines.shared_schemes import SCHEMES as SHARED
+from xenproofs.machines.shared_schemes import shared_scheme
 from xenproofs.machines.world import World
 
 SHARES = (0.0, 0.0, 0.1)
@@ -55,17 +57,19 @@ def moves_of(plan: Plan, number: int) -> list[Move]:
         of_all = replace(of_all, scheming=rng.choice(SHARES))
     moves = [draw(rng, of_all)]
     while len(moves) < plan.moves:
-        moves += _next(rng, of_all, moves[-1])
+        moves += _next(rng, plan.subsystem, of_all, moves[-1])
     chosen = moves[: plan.moves]
     return chosen if plan.pauses else [changed(move, "pause", 0) for move in chosen]
 
 
-def _next(rng: Random, of_all: Mood, last: Move) -> list[Move]:
+def _next(rng: Random, subsystem: str, of_all: Mood, last: Move) -> list[Move]:
     """Return what follows a move: the same by the other vCPU, a scheme, or any move."""
     share = rng.random()
     if share < of_all.echoed:
         return [echo(rng, last)]
-    return scheme(rng, of_all) if share < of_all.echoed + of_all.scheming else [draw(rng, of_all)]
+    if share >= of_all.echoed + of_all.scheming:
+        return [draw(rng, of_all)]
+    return shared_scheme(rng, subsystem) if subsystem in SHARED else scheme(rng, of_all)
 
 
 def play(plan: Plan, number: int) -> Episode:

@@ -146,20 +146,19 @@ EVENT_FAULTS: tuple[Fault, ...] = (
         ("polling_vcpu_waits_for_what_it_saw",),
         interleaved=True,
     ),
+    Fault(
+        "reset_races_send",
+        "A port is closed while an event is being sent to it.",
+        tuple(
+            Edit(f"{PORTS}:{step}", 'require("nobody works on it", port.readers == 0, EAGAIN)', "pass")
+            for step in ("close_plain", "close_virq", "part")
+        ),
+        ("notice_holds_its_port",),
+        advisories=(343,),
+        interleaved=True,
+    ),
 )
 
-RESET_RACES_SEND = Fault(
-    "reset_races_send",
-    "A port is closed while an event is being sent to it.",
-    tuple(
-        Edit(f"{PORTS}:{step}", 'require("nobody works on it", port.readers == 0, EAGAIN)', "pass")
-        for step in ("close_plain", "close_virq", "part")
-    ),
-    ("notice_holds_its_port",),
-    advisories=(343,),
-    interleaved=True,
-)
-"""Found by the proof; at random, only within the few steps of one notice."""
 EXPLORED: dict[str, str] = {
     "unmasked_without_a_second_look": "timer 2l",
     "peer_left_joined": "close 2l",

@@ -21,8 +21,14 @@ PORTS: Final = 3
 """Ports that a number names: 1 to this."""
 VIRQS: Final = (0, 3)
 """The timer of each vCPU, and an interrupt of the whole domain."""
-SENDS: Final = 6
+SENDS: Final = 10
 """How often, of all commands, an event is sent."""
+
+
+ODD: Final = 18
+"""A number of a move from which on the call names what does not exist: a port, a domain."""
+NO_SUCH_PORT: Final = 100
+NO_SUCH_DOMAIN: Final = 5
 
 
 def port_of(move: Move) -> int:
@@ -30,16 +36,31 @@ def port_of(move: Move) -> int:
     return 1 + move.b % PORTS
 
 
+def _any_port(move: Move) -> int:
+    """Return the same, now and then a port that was never made."""
+    return NO_SUCH_PORT if move.c >= ODD else port_of(move)
+
+
+def _any_other(x: Call, move: Move) -> DomId:
+    """Return the other domain, now and then one that does not exist."""
+    return DomId(NO_SUCH_DOMAIN) if move.c >= ODD else _other(x)
+
+
+def _any_vcpu(move: Move) -> int:
+    """Return one of the caller's vCPUs, now and then one that it does not have."""
+    return VCPUS_EACH if move.c >= ODD else move.c % VCPUS_EACH
+
+
 def _other(x: Call) -> DomId:
     return DOMAINS[1 - x.domain]
 
 
 def _send(_: Call, move: Move) -> calls.Send:
-    return calls.Send(port_of(move))
+    return calls.Send(_any_port(move))
 
 
 def _unmask(_: Call, move: Move) -> calls.Unmask:
-    return calls.Unmask(port_of(move))
+    return calls.Unmask(_any_port(move))
 
 
 Command = Callable[[Call, Move], calls.EventCall]
@@ -47,19 +68,20 @@ COMMANDS: Final[tuple[tuple[str, Command], ...]] = (
     *(("unmask", _unmask),) * 2,
     *(("send", _send),) * SENDS,
     ("alloc_unbound", lambda x, move: calls.AllocUnbound(named(x.domain, move.d), _other(x))),
-    ("bind_interdomain", lambda x, move: calls.BindInterdomain(_other(x), port_of(move))),
-    ("bind_virq", lambda _, move: calls.BindVirq(VIRQS[extra(move.d) % 2], move.c % VCPUS_EACH)),
-    ("bind_ipi", lambda _, move: calls.BindIpi(move.c % VCPUS_EACH)),
-    ("bind_vcpu", lambda _, move: calls.BindVcpu(port_of(move), move.c % VCPUS_EACH)),
-    ("close", lambda _, move: calls.Close(port_of(move))),
-    ("set_priority", lambda _, move: SetPriority(port_of(move), (0, 7)[move.c % 2])),
+    ("bind_interdomain", lambda x, move: calls.BindInterdomain(_any_other(x, move), port_of(move))),
+    ("bind_virq", lambda _, move: calls.BindVirq(VIRQS[move.b % 2], _any_vcpu(move))),
+    ("bind_ipi", lambda _, move: calls.BindIpi(_any_vcpu(move))),
+    ("bind_vcpu", lambda _, move: calls.BindVcpu(port_of(move), _any_vcpu(move))),
+    ("close", lambda _, move: calls.Close(_any_port(move))),
+    ("set_priority", lambda _, move: SetPriority(_any_port(move), (0, 7)[move.c % 2])),
     ("init_control", lambda x, move: InitControl(frame_of(x.domain, move.c), 0, extra(move.d) % 2)),
     ("expand_array", lambda x, move: ExpandArray(frame_of(x.domain, move.c), masked=False)),
-    ("reset", lambda _, move: calls.Reset(DOMID_SELF) if move.c == 0 else calls.Send(port_of(move))),
-    ("close", lambda _, move: calls.Close(port_of(move))),
-    ("bind_ipi", lambda _, move: calls.BindIpi(move.c % VCPUS_EACH)),
+    ("reset", lambda x, move: calls.Reset(named(x.domain, move.d))),
+    ("status", lambda x, move: calls.Status(named(x.domain, move.d), _any_port(move))),
+    ("close", lambda _, move: calls.Close(_any_port(move))),
+    ("bind_ipi", lambda _, move: calls.BindIpi(_any_vcpu(move))),
     ("alloc_unbound", lambda x, _: calls.AllocUnbound(DOMID_SELF, _other(x))),
-    ("bind_interdomain", lambda x, move: calls.BindInterdomain(_other(x), port_of(move))),
+    ("bind_interdomain", lambda x, move: calls.BindInterdomain(_any_other(x, move), port_of(move))),
 )
 """The commands of an event_channel_op, as often as they are to be drawn."""
 

@@ -6,7 +6,7 @@ profile all. `UNSEEN` has those that no check of the executable can see, with th
 
 from xenproofs.machines.breach import CRASH, ILLEGAL_HOLDER
 from xenproofs.machines.catalogued import CACHED, CATALOGUED, CLAIM, COUNTED, LEFT, REFERENCED, VALIDATION
-from xenproofs.machines.event_faults import EVENT_FAULTS, RESET_RACES_SEND
+from xenproofs.machines.event_faults import EVENT_FAULTS
 from xenproofs.machines.grant_faults import GRANT_FAULTS
 from xenproofs.machines.planting import Edit, Fault
 
@@ -255,10 +255,6 @@ INTERLEAVED: tuple[Fault, ...] = (
 )
 
 UNSEEN: dict[str, tuple[Fault, str]] = {}
-UNSEEN[RESET_RACES_SEND.name] = (
-    RESET_RACES_SEND,
-    "not found in 30,000 moves: a port must be closed within the few steps in which its sibling is told",
-)
 
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*CATALOGUED, *LIST, *INTERLEAVED, *EVENT_FAULTS)}
 """Every fault that is to be found."""

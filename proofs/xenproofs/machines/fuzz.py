@@ -86,7 +86,7 @@ class FuzzReport:
     @property
     def unreached(self) -> list[str]:
         """Outcomes that real Xen was seen to answer, and no call ended with."""
-        return unreached(self.coverage)
+        return unreached(self.coverage, self.plan.subsystem)
 
     @property
     def calls_per_second(self) -> float:

@@ -33,6 +33,11 @@ FLAGS: Final = (2, 2, 6, 3, 7, 1, 5, 2 | CONTAINS_PTE)
 GRANTS: Final = (1, 1, 1, 5, 2, 1, 0x101, 0)
 """GTF_*: access, access to read, a transfer accepted, access to a part, nothing."""
 LENGTHS: Final = (8, 64, 5, 4096, 0)
+ODD: Final = 18
+"""A number of a move from which on the call names what does not exist: a domain, an entry."""
+ODD_SLOT: Final = 15
+"""The slot by which a copy or a transfer names such a thing; the one before does too."""
+NO_SUCH_REF, NO_SUCH_DOMAIN = 5000, 5
 WINDOW: Final = 16
 """Slots of the boot table of level 1 that moves map by."""
 
@@ -56,7 +61,15 @@ def _map(x: Call, move: Move) -> BatchOp:
     place: int = address(move.b)
     if flags & CONTAINS_PTE:
         place = estate(x.domain).tables[BOOT_L1] * PAGE_SIZE + move.b % WINDOW * 8
+    if move.c >= ODD:
+        return (
+            MapGrantRef(place, flags, NO_SUCH_REF, _other(x)) if move.d % 2 else _map_of_nobody(place, flags)
+        )
     return MapGrantRef(place, flags, move.a % REFS, x.domain if move.c == 0 else _other(x))
+
+
+def _map_of_nobody(place: int, flags: int) -> BatchOp:
+    return MapGrantRef(place, flags, 0, NO_SUCH_DOMAIN)
 
 
 def _handle(x: Call, number: int) -> int:
@@ -90,18 +103,23 @@ def _replace(x: Call, move: Move) -> BatchOp:
 
 def _copy(x: Call, move: Move) -> BatchOp:
     """Return a copy between an entry of the other domain and a frame of one's own."""
-    entry = CopyEnd(_other(x), move.a % REFS, move.b % 3 * 8, by_ref=True)
-    own = CopyEnd(DOMID_SELF, frame_of(x.domain, move.c), move.b, by_ref=False)
+    granter = NO_SUCH_DOMAIN if move.b == ODD_SLOT else _other(x)
+    ref = NO_SUCH_REF if move.b == ODD_SLOT - 1 else move.a % REFS
+    entry = CopyEnd(granter, ref, move.b % 3 * 8, by_ref=True)
+    own = CopyEnd(
+        _other(x) if move.b == ODD_SLOT - 2 else DOMID_SELF, frame_of(x.domain, move.c), move.b, by_ref=False
+    )
     length = LENGTHS[extra(move.d) % len(LENGTHS)]
     return Copy(own, entry, length) if move.d % 2 else Copy(entry, own, length)
 
 
 def _transfer(x: Call, move: Move) -> BatchOp:
-    return TransferFrame(frame_of(x.domain, move.c), _other(x), move.a % REFS)
+    to = NO_SUCH_DOMAIN if move.b == ODD_SLOT else _other(x)
+    return TransferFrame(frame_of(x.domain, move.c), to, move.a % REFS)
 
 
 def _swap(_x: Call, move: Move) -> BatchOp:
-    return SwapGrantRef(move.a % REFS, move.c % REFS)
+    return SwapGrantRef(move.a % REFS, NO_SUCH_REF if move.c >= ODD else move.c % REFS)
 
 
 OPS: Final[dict[str, tuple[str, Callable[[Call, Move], BatchOp]]]] = {

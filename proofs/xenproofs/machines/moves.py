@@ -72,7 +72,7 @@ SUBSYSTEMS: dict[str, dict[str, int]] = {
     "events": EVENT_KINDS,
 }
 """What can be attacked, and with which moves."""
-SCHEMING = frozenset({"memory", "tlb"})
+SCHEMING = frozenset({"memory", "tlb", "grants", "events"})
 """Where guests have schemes (xenproofs.machines.schemes)."""
 BOOT_L1 = 3
 """The number of one's own boot table of level 1."""
