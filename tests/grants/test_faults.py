@@ -11,10 +11,11 @@ from xenmodel.grants.arguments import OKAY
 from xenmodel.hardware.access import store
 from xenmodel.hypercall import run
 from xenproofs.judge.monitor import STEP_INVARIANTS, Monitor
-from xenproofs.machines.breach import CRASH, ILLEGAL_HOLDER
+from xenproofs.machines.breach import CRASH, ILLEGAL_HOLDER, breach
 from xenproofs.machines.episode import Plan
 from xenproofs.machines.faults import GRANTS
 from xenproofs.machines.fuzz import Campaign
+from xenproofs.machines.moves import parse
 from xenproofs.machines.planting import planted
 from xenspec.vocabulary import DomId
 
@@ -27,6 +28,22 @@ def test_the_search_finds_it_and_tells_a_short_story(name: str) -> None:
     plan = Plan(seed=1, subsystem="grants", fault=name, every_step=fault.every_step)
     (story,) = Campaign(plan, seconds=60, shrink_seconds=4).run().stories
     assert {story.breach.name, *story.breach.names} & set(fault.breaks)
+
+
+TWICE: Final = """\
+grant vcpu=2 b=1 c=4
+map_grant vcpu=0 c=1
+map_grant vcpu=0 c=1
+map_grant vcpu=0 c=2
+map_grant vcpu=0 c=1 d=120
+map_grant vcpu=0 c=2
+unmap_grant vcpu=1 a=8 c=9 pause=3
+unmap_grant vcpu=0 a=8 c=9
+"""
+
+
+def test_two_vcpus_may_unmap_one_handle_for_devices_at_once() -> None:
+    assert breach([parse(line) for line in TWICE.splitlines()]) is None
 
 
 def test_what_is_to_break_is_an_invariant() -> None:

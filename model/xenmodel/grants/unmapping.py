@@ -121,7 +121,8 @@ def _unmap(x: Call, i: UnmapId, op: UnmapOp) -> Steps[Answer]:
             yield from _remove(x, i, h, op)
         except Refused:
             return Answer(GENERAL_ERROR)
-    if mapped:
+    # Another vCPU may have ended it while the entry was removed: Xen locks the grant over both parts.
+    if mapped and row.device and device == row.frame * PAGE_SIZE:
         unmap_device(m, i, h)
         yield unmap_device
     return Answer(OKAY)
