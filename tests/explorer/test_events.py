@@ -15,6 +15,7 @@ from xenmodel.events.calls import event_channel_op
 from xenmodel.events.setup import SetPriority
 from xenmodel.events.waiting import Poll, block, poll
 from xenmodel.hypercall import SPIN, Call
+from xenproofs.bugs.events import OF_EVENTS
 from xenproofs.explorer.events import moves
 from xenproofs.explorer.events.scopes import SCOPES, Action
 from xenproofs.explorer.events.search import HANDLED, WOKEN, EventExplorer, EventWorld
@@ -52,6 +53,7 @@ DEEP_COUNTS: Final[dict[str, tuple[int, int, int]]] = {
     "ports 2l": (58130, 181067, 60),
     "retarget fifo": (36554, 174242, 109),
 }
+KNOWN_ALL: Final = COUNTS | DEEP_COUNTS
 KNOWN: Final = COUNTS | DEEP_COUNTS if DEEP else COUNTS
 
 
@@ -83,6 +85,19 @@ def test_a_planted_fault_has_the_kept_shortest_story(name: str) -> None:
     report = explored(EXPLORED[name], fault)
     assert {violation.invariant for violation in report.violations} & {*fault.breaks}
     assert line(name, EXPLORED[name], report) in SNAPSHOT.read_text("utf-8").splitlines()
+
+
+def test_the_page_tells_what_is_kept() -> None:
+    page = (SNAPSHOT.parent.parent.parent / "docs" / "events.md").read_text("utf-8")
+    lines = (one.split("|") for one in page.splitlines() if one.startswith("| `"))
+    rows = [[cell.strip() for cell in cells] for cells in lines if len(cells) > 6]
+    told = {(cells[1].strip("`"), cells[5].strip("`"), cells[4]) for cells in rows}
+    for kept in SNAPSHOT.read_text("utf-8").splitlines():
+        assert (kept[:38].strip(), kept[38:53].strip(), kept.split()[-2]) in told
+    bugs = {row[0] for row in OF_EVENTS}
+    assert {cells[2] for cells in rows if cells[1].strip("`") in EXPLORED} <= bugs
+    counted = {scope: tuple(f"{number:,}" for number in KNOWN_ALL[scope]) for scope in KNOWN_ALL}
+    assert {(cells[1].strip("`"), *cells[3:6]) for cells in rows} >= {(s, *n) for s, n in counted.items()}
 
 
 STAYING: Final = Fault(

@@ -39,7 +39,6 @@ QUICK = (
     "bound_without_notice",
     "selected_without_upcall",
     "closed_and_still_pending",
-    "reset_races_send",
     "polled_without_a_look",
     "interrupt_left_bound",
 )
