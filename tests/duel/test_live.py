@@ -12,6 +12,8 @@ import pytest
 from tests.duel.worlds import question, tools_or_skip
 from xenmodel.abi.descriptor import Descriptors
 from xenmodel.abi.geometry import FourLevel
+from xenmodel.abi.grant import GrantEntries
+from xenmodel.events.notices import open_notice
 from xenproofs.duel.duel import Duel, Plan
 from xenproofs.duel.live.xen import LiveXen
 from xenproofs.judge.oracle.play import Player
@@ -20,7 +22,10 @@ from xenproofs.judge.trace.questions import Question, read_ops
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    from xenmodel.events.rows import Notice, Stage
+    from xenmodel.machine import Machine
     from xenproofs.duel.events import DuelReport
+    from xenspec.vocabulary import PortId
 
 CASES: Final = 450
 
@@ -77,6 +82,18 @@ def every(_word: int) -> bool:
     return True
 
 
+def used(word: int, *, writing: bool) -> int:
+    """Mark an entry of the first layout as in use, always as read alone."""
+    del writing
+    return word | 8
+
+
+def unused(word: int, ref: int, *, reading: bool, writing: bool) -> int:
+    """Leave the status of an entry of the second layout as it is."""
+    del ref, reading, writing
+    return word
+
+
 PLANTED: Final[tuple[tuple[str, type, str, Callable[..., object], str, int], ...]] = (
     ("the processor sets accessed and dirty", FourLevel, "marked", unchanged, "walks", 8),
     (
@@ -89,6 +106,15 @@ PLANTED: Final[tuple[tuple[str, type, str, Callable[..., object], str, int], ...
     ),
     ("I/O frames are stored uncached", FourLevel, "io_adjusted", unchanged, "io_space", 4),
     ("some descriptors are refused", Descriptors, "accepted", every, "descriptors", 2),
+    ("an entry in use shows that it is written", GrantEntries, "used", used, "grants", 3),
+    (
+        "the status of an entry that nobody uses is cleared",
+        GrantEntries,
+        "unused_status",
+        unused,
+        "new_grants",
+        5,
+    ),
 )
 """Rule; where it is implemented; what is put in its place; the family that aims at it; most operations."""
 
@@ -109,6 +135,20 @@ def test_a_rule_switched_off_is_found_and_shortened(  # noqa: PLR0913, PLR0917 -
     assert report.disagreed, f"not found: {rule}"
     shortest = min(len(found.question.ops) for found in report.disagreed)
     assert shortest <= most
+
+
+@pytest.mark.parametrize(("family", "most"), [("channels", 3), ("fifo", 5)])
+def test_a_vcpu_told_wrongly_is_found_and_shortened(
+    live: LiveXen, monkeypatch: pytest.MonkeyPatch, family: str, most: int
+) -> None:
+    def to_vcpu_0(m: Machine, notice: Notice, stage: Stage, p: PortId) -> None:
+        open_notice(m, notice, stage, p)
+        notice.vcpu = 0
+
+    monkeypatch.setattr("xenmodel.events.notices.open_notice", to_vcpu_0)
+    report = duel(live, Plan(2, families=(family,), cases=150, batch=150))
+    assert report.disagreed
+    assert min(len(found.question.ops) for found in report.disagreed) <= most
 
 
 def test_without_the_frame_table_answers_are_the_same_but_for_page_info(live: LiveXen) -> None:

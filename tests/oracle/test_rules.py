@@ -11,6 +11,7 @@ import pytest
 
 from tests.oracle import rules_access, rules_calls, rules_entries, rules_types
 from tests.oracle.witnesses import WITNESSES
+from xenmodel.abi.grant import GrantEntries
 from xenproofs.judge.oracle.play import Player
 from xenproofs.judge.trace.cases import Case, read_cases
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from tests.oracle.switches import Rule
 
 RULES: Final = (*rules_entries.RULES, *rules_types.RULES, *rules_calls.RULES, *rules_access.RULES)
+DUEL_CASES: Final = 600
 FILES: Final = ("oracle_sample.jsonl.gz", "oracle_rules.jsonl.gz")
 
 
@@ -51,3 +53,27 @@ def test_every_rule_has_a_name_and_a_witness_of_its_own() -> None:
 def test_the_bundled_cases_for_rules_agree(bundled: Mapping[str, Case]) -> None:
     player = Player()
     assert [case.id for case in bundled.values() if not player.play(case).agrees] == []
+
+
+def test_the_bundled_cases_of_a_duel_agree(pytestconfig: pytest.Config) -> None:
+    cases = list(read_cases(pytestconfig.rootpath / "tests" / "recordings" / "duel_ports.jsonl.gz"))
+    player = Player()
+    assert len(cases) == DUEL_CASES
+    assert [case.id for case in cases if not player.play(case).agrees] == []
+
+
+def left_alone(word: int, *_ref: int, writing: bool) -> int:
+    """Mark nothing."""
+    del writing
+    return word
+
+
+def test_a_word_that_is_marked_otherwise_is_noticed_by_them(
+    pytestconfig: pytest.Config, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(GrantEntries, "used", staticmethod(left_alone))
+    monkeypatch.setattr(GrantEntries, "used_status", staticmethod(left_alone))
+    path = pytestconfig.rootpath / "tests" / "recordings" / "duel_ports.jsonl.gz"
+    player = Player()
+    wrong = {case.id.split("-")[0].lstrip("u") for case in read_cases(path) if not player.play(case).agrees}
+    assert {"grants", "new_grants"} <= wrong
