@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import pytest
 
+from xenproofs.explorer.scopes import SCOPES
+from xenproofs.explorer.search import Explorer
 from xenproofs.machines.breach import breach
 from xenproofs.machines.episode import Plan, moves_of
 from xenproofs.machines.faults import FAULTS
+from xenproofs.machines.fuzz import Campaign
 from xenproofs.machines.moves import Move
 from xenproofs.machines.planting import planted
 from xenproofs.machines.shrink import Shrinker
@@ -42,3 +47,19 @@ def test_a_budget_is_kept() -> None:
 
 def test_without_a_fault_nothing_breaks() -> None:
     assert all(breach([move]) is None for move in SHORTEST.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "scope"),
+    [
+        ("write_permission_is_added_on_the_fast_path", "alone"),
+        ("a_failed_promotion_is_not_rolled_back", "alone"),
+        ("flushed_before_claim", "raced"),
+    ],
+)
+def test_what_guests_find_is_told_nearly_as_shortly_as_the_explorer_tells_it(name: str, scope: str) -> None:
+    (shortest,) = Explorer(SCOPES[scope], fault=FAULTS[name]).run().violations
+    (story,) = (
+        Campaign(Plan(seed=1, fault=name), inf, shrink_candidates=1500, shrink_seconds=inf).run().stories
+    )
+    assert len(story.moves) <= 1.5 * len(shortest.story)

@@ -40,6 +40,7 @@ TOP: Final = "no scope has tables above L2"
 LINEAR: Final = "only `linear` has tables that link each other: too wide to be searched each time"
 PREEMPTION: Final = "in no scope that is visited whole does Xen preempt a promotion"
 STEPS: Final = "the explorer holds invariants in states; what a step declares is no state"
+GIVEN_UP: Final = "in `raced` nobody gives up the table that another updates, and wider scopes are bounded"
 REASONS: Final[dict[str, str]] = {
     "a_descriptor_is_stored_as_the_guest_wrote_it": DESCRIPTORS,
     "a_descriptors_privilege_is_not_checked": DESCRIPTORS,
@@ -64,6 +65,8 @@ REASONS: Final[dict[str, str]] = {
     "Xen_writes_to_a_frame_that_is_no_writable_memory": "no scope registers a vCPU's information",
     "owner_unchecked": "no scope names a foreign frame but in entries, where its owner is looked at before",
     "a_large_page_is_linked_as_if_it_were_a_table": "no scope writes large pages",
+    "demoted_while_locked": GIVEN_UP,
+    "unlocked_update": GIVEN_UP,
     "switch_without_flush": "in no scope does a CPU change its vCPU",
 }
 """Why a fault has no story in the scopes that are searched."""

@@ -16,6 +16,7 @@ from xenproofs.judge.ghost import IllegalHolder
 from xenproofs.judge.monitor import Monitor, Violation
 from xenproofs.judge.tracking import store_of
 from xenproofs.machines.calls import call_name, steps_of
+from xenproofs.machines.laws import broken_laws
 from xenproofs.machines.moves import BOOT_L1, Move, address, extra, frame_of, vcpu_of, word_of
 from xenproofs.machines.planting import unplanted
 from xenproofs.machines.setup import DOMAINS, VCPUS_EACH, small_world
@@ -75,11 +76,12 @@ class World:
         self.violations += self.monitor.after_call(self.monitor.actor)
 
     def finish(self) -> None:
-        """Run every standing call to its end, and check."""
+        """Run every standing call to its end, and check everything, laws that walk all rows included."""
         for v in list(self.standing):
             self._to_end(v)
         self.violations += self.monitor.after_call(self.monitor.actor)
         self.violations += self.monitor.check_all()
+        self.violations += broken_laws(self.monitor.machine)
 
     def _start(self, move: Move) -> None:
         v = vcpu_of(move)
