@@ -33,7 +33,6 @@ QUICK = (
     "switch_without_flush",
     "flushed_before_claim",
     "stamp_taken_early",
-    "partial_table_taken_over_twice",
     "unlocked_update",
     "peer_left_joined",
     "bound_without_notice",
