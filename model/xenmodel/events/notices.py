@@ -89,7 +89,7 @@ def begin_interrupt(m: Machine, n: VcpuId, p: PortId) -> None:
     open_notice(m, notice, S_MARK, p)
 
 
-@step(*NOTICE)
+@step(*NOTICE, "channels.teller")
 def begin_unmask(m: Machine, n: VcpuId, p: PortId, stage: Stage) -> None:
     """Begin to unmask a port in use (evtchn_unmask), or to tell again what waited for the port's word.
 
@@ -97,10 +97,14 @@ def begin_unmask(m: Machine, n: VcpuId, p: PortId, stage: Stage) -> None:
     """
     port, notice = m.ports[p], m.notices[n]
     require("the caller has no other notice to give", notice.stage == S_IDLE, EAGAIN)
+    channels = m.channels[p[0]]
     in_use = (port.state != FREE) & (port.state != RESERVED)
-    waited = (stage == S_MARK) & m.channels[p[0]].fifo & port.saved
+    waited = (stage == S_MARK) & channels.fifo & port.saved
     require("the port is in use", in_use | waited, EINVAL)
+    alone = (channels.teller == NOBODY) & (n != NOBODY)
+    require("nobody else tells of closed ports", in_use | alone, EAGAIN)
     require("by its mask or its pending bit", (stage == S_CLEAR) | (stage == S_MARK), EINVAL)
+    channels.teller = ite(in_use, channels.teller, n)
     open_notice(m, notice, stage, p)
 
 
@@ -157,13 +161,15 @@ def wake_poller(m: Machine, n: VcpuId) -> None:
     notice.stage = ite(notice.cursor < m.domains[notice.domain].vcpus, S_POLLERS, S_END)
 
 
-@step("notices.stage", "ports.readers")
+@step("notices.stage", "ports.readers", "channels.teller")
 def end_notice(m: Machine, n: VcpuId) -> None:
     """Let go of the port."""
     notice = m.notices[n]
     require("all is told", notice.stage == S_END, EINVAL)
     port = m.ports[notice.domain, notice.port]
     port.readers = port.readers - 1
+    channels = m.channels[notice.domain]
+    channels.teller = ite(channels.teller == n, NOBODY, channels.teller)
     notice.stage = S_IDLE
 
 

@@ -135,11 +135,21 @@ def join(m: Machine, n: VcpuId, local: PortId, remote: PortId) -> None:
     open_notice(m, notice, S_MARK, local)
 
 
-CLOSES = ("ports.state", "ports.vcpu", "channels.active", "signals.pending", "event_words.pending")
+CLOSES = (
+    "ports.state",
+    "ports.vcpu",
+    "channels.active",
+    "channels.honest",
+    "signals.pending",
+    "event_words.pending",
+)
 
 
 def _close(m: Machine, p: PortId) -> None:
-    """Make a port free, and no longer pending (evtchn_free). Part of a step."""
+    """Make a port free, and no longer pending (evtchn_free). Part of a step.
+
+    An event that waits for the port's word goes on waiting: that is the domain's own doing.
+    """
     port, channels = m.ports[p], m.channels[p[0]]
     if channels.fifo:
         m.event_words[p].pending = False
@@ -148,6 +158,7 @@ def _close(m: Machine, p: PortId) -> None:
     port.state = FREE
     port.vcpu = 0
     channels.active = channels.active - 1
+    channels.honest = channels.honest & Not(port.saved)
 
 
 @step(*CLOSES)

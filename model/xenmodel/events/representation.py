@@ -180,6 +180,26 @@ def notice_begins_with_the_first_vcpu(s: State, n: VcpuId) -> bool:
 
 
 @invariant(property=23)
+def notice_of_a_closed_port_is_the_teller_s(s: State, n: VcpuId) -> bool:
+    """Who tells of a port that was closed meanwhile does so under the event lock of the port's domain."""
+    notice = s.notices[n]
+    port = s.ports[notice.domain, notice.port]
+    return implies(
+        (notice.stage != S_IDLE) & ((port.state == FREE) | (port.state == RESERVED)),
+        lambda: (s.channels[notice.domain].teller == n) & (n != NOBODY),
+    )
+
+
+@invariant(property=23)
+def closed_port_keeps_no_event_of_the_honest(s: State, p: PortId) -> bool:
+    """No event waits for the word of a closed port, unless its domain closed the port while one did."""
+    port = s.ports[p]
+    return implies(
+        port.saved & ((port.state == FREE) | (port.state == RESERVED)), lambda: Not(s.channels[p[0]].honest)
+    )
+
+
+@invariant(property=23)
 def notice_is_by_the_abi_of_its_stage(s: State, n: VcpuId) -> bool:
     """A notice by the FIFO ABI is of a domain that uses it, and no other one locks and links."""
     notice = s.notices[n]

@@ -92,7 +92,9 @@ class Channels:
     started: bool = False
     """The control domain has let the domain run, and does (controller_pause_count is 0)."""
     honest: bool = True
-    """The domain has written its shared words by the protocol only."""
+    """The domain has written its shared words by the protocol only, and closed no port whose event waited."""
+    teller: VcpuId = NOBODY
+    """Who tells again, under the domain's event_lock, what waited for the word of a port closed meanwhile."""
 
 
 @dataclass(slots=True)

@@ -23,7 +23,7 @@ from xenmodel.events.frames import hold_event_frame, release_event_frame
 from xenmodel.events.guest import scribble_word
 from xenmodel.events.notices import until_free
 from xenmodel.events.ports import set_port_priority
-from xenmodel.events.rows import NO_PORT
+from xenmodel.events.rows import NO_PORT, NOBODY
 from xenmodel.hypercall import Call, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory.demotion import drop_leaf
@@ -104,17 +104,20 @@ def switch_to_two_level(m: Machine, domain: DomId) -> None:
     channels = m.channels[domain]
     require("the domain uses the FIFO ABI", channels.fifo, EBUSY)
     require("no port is open", channels.active == 0, EAGAIN)
+    require("nobody tells of closed ports", channels.teller == NOBODY, EAGAIN)
     channels.fifo = False
     channels.words = 0
     channels.honest = False
 
 
-@step("ports.saved", "ports.priority")
+@step("ports.saved", "ports.priority", "channels.honest")
 def carry_over(m: Machine, p: PortId) -> None:
     """Keep a pending bit of the 2-level ABI until there is an event word for it (setup_ports)."""
     port = m.ports[p]
     port.saved = port.saved | m.signals[p].pending
     port.priority = DEFAULT_PRIORITY
+    channels, closed = m.channels[p[0]], (port.state == FREE) | (port.state == RESERVED)
+    channels.honest = channels.honest & Not(closed & port.saved)
 
 
 @step("channels.words")

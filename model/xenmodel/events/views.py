@@ -30,6 +30,8 @@ class ChannelsView(Protocol):
     def started(self) -> bool: ...  # noqa: D102 - named by its field
     @property
     def honest(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
+    def teller(self) -> VcpuId: ...  # noqa: D102 - named by its field
 
 
 class PortView(Protocol):
