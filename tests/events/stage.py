@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from tests.events.world import CPU, DOMAINS, Actor, World, handler_moves
+from tests.events.world import CPU, DOMAINS, VCPUS, Actor, World, handler_moves
 from xenmodel.events import arguments as calls
 from xenmodel.events import guest
 from xenmodel.events.calls import event_channel_op
 from xenmodel.events.delivery import raise_pirq, raise_virq
-from xenmodel.events.setup import SetPriority
+from xenmodel.events.setup import ExpandArray, InitControl, SetPriority
 from xenmodel.events.waiting import Poll, block, poll
 from xenspec.vocabulary import DomId, PortId, VcpuId
 
@@ -52,6 +52,21 @@ ANY_CALL: Final[tuple[Callable[[random.Random], calls.EventCall | Poll | Block],
     lambda _: Block(),
     lambda _: Block(),
 )
+
+
+def tell_a_closed_port(stage: Stage) -> None:
+    """Close a port whose event waits for its event word; when the word comes, it is told of none the less."""
+    world, one = stage.world, ALL_VCPUS[2]
+    frames = [world.give_frame(DomId(1), 0x20 + number) for number in range(VCPUS + 1)]
+    for number in range(VCPUS):
+        assert world.ask(one, InitControl(frames[number], 0, number)).rc == 0
+    stage.begin_and_step(ALL_VCPUS[0], calls.Send(1))
+    assert world.m.ports[1, 1].saved
+    stage.begin_and_step(one, calls.Close(1))
+    for _ in event_channel_op(world.call(one), ExpandArray(frames[VCPUS], masked=False)):
+        if world.m.channels[1].words:
+            world.check()
+    assert world.m.event_words[1, 1].pending
 
 
 class Stage:

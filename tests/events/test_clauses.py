@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
-from tests.events.stage import ALL_VCPUS, Stage
+from tests.events.stage import ALL_VCPUS, Stage, tell_a_closed_port
 from tests.events.test_faults import poll_for_masked
 from tests.events.world import World
 from tests.memory import clauses, perturbing
@@ -74,6 +74,7 @@ def instances() -> dict[str, list[Instance]]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(World, "check", watched)
+        tell_a_closed_port(Stage(fifo=False))
         for fifo in (True, False):
             poll_for_masked(Stage(fifo=fifo))
             stage = Stage(fifo=fifo)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.events.stage import ALL_VCPUS, Block, Stage
+from tests.events.stage import ALL_VCPUS, Block, Stage, tell_a_closed_port
 from tests.events.world import EVALUATIONS
 from xenmodel.events import arguments as calls
 from xenmodel.events import guest
@@ -70,6 +70,9 @@ def test_every_invariant_has_a_witness() -> None:
         stage = Stage(fifo=fifo)
         visit(stage)
         seen |= stage.world.witnesses
+    stage = Stage(fifo=False)
+    tell_a_closed_port(stage)
+    seen |= stage.world.witnesses
     assert {name for name, _, _ in EVALUATIONS} - seen == set()
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 TABLES: Final = tuple(
     field.name
     for field in dataclasses.fields(StateView)
-    if field.name not in {"cpu_count", "pte", "descriptors", "segments", "xens"}
+    if field.name not in {"cpu_count", "pte", "descriptors", "grants", "segments", "xens"}
 )
 NUMBERS: Final = (-1, 0, 1, 2, 3, 4, 5, 7, 511, 512, 513, 0x7FF4, 1 << 60)
 """Values that mean something somewhere: frames, levels, slots, domains, limits."""
