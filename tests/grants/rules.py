@@ -232,7 +232,9 @@ RULES: Final = (
     Rule("MORE: bytes are copied", instead("grants.copying.copy_unit", nothing)),
     Rule(
         "MORE: the first to write must find the same frame",
-        without_guard("the entry grants what it did"),
+        without_guard(
+            "the entry grants what it did", "the frame is what was granted, and the granting domain's"
+        ),
     ),
     Rule("MORE: who tries in vain marks the entry", instead("grants.claiming.mark_in_vain", nothing)),
     Rule("REPORT 31: there are two versions", around("grants.versions._set_version", any_version)),
