@@ -95,9 +95,9 @@ def _summary(run: ProofRun) -> list[str]:
             f"{data['theorems']} of the obligations are theorems about walks"
         ),
         f"{solvers}; {data['cached']} known from earlier runs; {data['seconds']} s",
+        f"not proved here: {len(awaiting())} steps of the model (--json: awaiting)",
         (
-            f"not proved here: {len(awaiting())} steps of the model, listed by --json as awaiting; of "
-            f"{sum(not has_contract(r.step) for r in run.reports)} steps nothing says what they mean "
-            "(without_contract)"
+            f"without a contract, so that only invariants speak of what they do: "
+            f"{sum(not has_contract(r.step) for r in run.reports)} of these steps (--json: without_contract)"
         ),
     ]
