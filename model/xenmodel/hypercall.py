@@ -108,6 +108,8 @@ class Call:
     """Calls of the current multicall that are finished."""
     stores: "Callable[[int], None] | None" = None
     """Called with a frame just before Xen looks at its contents: where a replay learns guest stores."""
+    preemptible: bool = True
+    """Whether Xen may preempt inside a table: not while it cleans up behind a failure that it must answer."""
 
 
 def note(x: Call, kind: str, mfn: int, new_type: PageType, before: FrameInfo) -> None:

@@ -82,6 +82,9 @@ def test_a_breach_ends_with_1_and_its_trace(capsys: pytest.CaptureFixture[str]) 
     told = capsys.readouterr()
     assert "found before, and still broken" in told.err
     assert "kept: xencheck replay" in told.out
+    *_, again = told.out.splitlines()
+    assert "; again: xencheck replay " in again
+    assert run(["replay", again.rpartition(" ")[2]]) == Exit.VIOLATED
 
 
 def test_a_short_campaign_may_miss_outcomes_unless_asked_for_all() -> None:

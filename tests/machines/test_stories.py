@@ -18,6 +18,14 @@ STORIES = {
         "base vcpu=3",
         "pin vcpu=2 a=8",
     ),
+    "a failure deep inside is cleaned up in one go, though Xen would preempt there": (
+        "base vcpu=3 a=7",
+        "batch vcpu=2 a=3 b=2",
+        "unpin vcpu=2",
+        "base vcpu=2 a=4",
+        "batch vcpu=2 a=2 b=14",
+        "base vcpu=2 preempt=2",
+    ),
 }
 
 

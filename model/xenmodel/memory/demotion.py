@@ -65,6 +65,8 @@ def release_all(x: Call, k: FlightId) -> Steps[None]:
 
 def preempted(x: Call, table: int) -> Steps[bool]:
     """Ask at a preemption point inside `table` whether Xen preempts."""
+    if not x.preemptible:
+        return False
     x.table = table
     return (yield PREEMPT_TABLE) is True
 

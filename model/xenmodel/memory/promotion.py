@@ -224,7 +224,8 @@ def _abandon(x: Call, k: FlightId, slot: int) -> Steps[None]:
     """Give a failed promotion up: the table has no type, or becomes the vCPU's old, partial table.
 
     If the failed child is itself the vCPU's old table, its general reference stays with the slot; one
-    further below is finished first (real Xen loses that reference: deviation D1 of the oracle's rules).
+    further below is finished first (real Xen loses that reference: deviation D1 of the oracle's rules), in
+    one go: preempted there, the call could neither answer its failure nor name a second old table.
     """
     m = x.m
     flight = m.flights[k]
@@ -239,7 +240,9 @@ def _abandon(x: Call, k: FlightId, slot: int) -> Steps[None]:
             take_old_child(m, x.vcpu, k, inner, slot)
             yield take_old_child
         else:
+            x.preemptible = False
             yield from finish_old_table(x, inner)
+            x.preemptible = True
     suspend(m, k)
     yield suspend
     defer(m, x.vcpu, k)

@@ -146,11 +146,18 @@ def show(report: FuzzReport) -> None:
         f"{report.calls:,} calls, {report.steps:,} steps, {report.episodes:,} episodes"
         f" in {report.seconds:.1f} s: {pace}"
     )
-    step = "step" if report.plan.every_step else "call"
-    again = f"--seed {report.plan.seed} --check {step} --episodes {report.episodes}"
-    fault = f" --fault {report.plan.fault}" if report.plan.fault else ""
     ended = f"{report.stories[0].breach.name} is broken" if report.stories else "nothing broke"
-    click.echo(f"{ended}; again: xencheck fuzz {report.plan.subsystem} {again}{fault}")
+    click.echo(f"{ended}; again: {again(report)}")
+
+
+def again(report: FuzzReport) -> str:
+    """Return the command that plays the same once more: the campaign, or the kept story that ended it."""
+    if not report.episodes and report.files:
+        return f"xencheck replay {report.files[0]}"
+    step = "step" if report.plan.every_step else "call"
+    fault = f" --fault {report.plan.fault}" if report.plan.fault else ""
+    words = f"--seed {report.plan.seed} --check {step} --episodes {report.episodes}"
+    return f"xencheck fuzz {report.plan.subsystem} {words}{fault}"
 
 
 def coverage(report: FuzzReport) -> dict[str, str]:
