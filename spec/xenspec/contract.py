@@ -50,8 +50,15 @@ EVERY: Final = Every()
 
 
 @dataclass(frozen=True, slots=True)
+class Those:
+    """Stands in a key for the values of one of its parts of which something holds in the state before."""
+
+    holds: Callable[[int], bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Cells:
-    """Cells that an action may change: some fields of one row, or of all rows that a key with EVERY names."""
+    """Cells that an action may change: some fields of a row, or of all that a key with EVERY or Those has."""
 
     table: str
     key: object
@@ -89,13 +96,13 @@ class Effect(Protocol[S_contra]):
 
 
 @dataclass(frozen=True, slots=True)
-class Action(Generic[S]):
+class Action(Generic[S_contra]):
     """A contract with its arguments: ready to be asked of a state before and one after."""
 
     contract: str
-    permissions: tuple[Clause[Permission[S]], ...]
-    effects: tuple[Clause[Effect[S]], ...]
-    touched: Callable[[S], tuple[Cells, ...]]
+    permissions: tuple[Clause[Permission[S_contra]], ...]
+    effects: tuple[Clause[Effect[S_contra]], ...]
+    touched: Callable[[S_contra], tuple[Cells, ...]]
 
 
 class Contract(Generic[S, A]):

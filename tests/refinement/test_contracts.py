@@ -19,6 +19,7 @@ from xenproofs.judge.monitor import Monitor
 from xenproofs.obligations.mutants import judge
 from xenproofs.obligations.subjects import subjects
 from xenspec.contract import Contract
+from xenspec.grants import contracts as grant_contracts
 from xenspec.memory import contracts
 from xenspec.tlb import contracts as tlb_contracts
 from xenspec.vocabulary import WRITABLE, DomId, FlightId, Mfn, VcpuId
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from xenspec.contract import Clause
 
-PACKAGES: Final = (contracts, tlb_contracts)
+PACKAGES: Final = (contracts, tlb_contracts, grant_contracts)
 F: Final = Mfn(0x150)
 K: Final = FlightId((VcpuId((1, 0)), 0))
 
@@ -136,6 +137,20 @@ DROPPED: Final = {
         'require("the domain\'s quota has room", domain.pages < domain.max_pages, ENOMEM)',
         "the_quota_has_room",
     ),
+    "copy_unit": (
+        """require("the source's grant is of the bytes", _is_granted(given, source, count), EINVAL)""",
+        "only_what_the_source_grants_is_read",
+    ),
+    "pin_for_copy": ("row.start = active.start", "the_side_is_of_what_is_granted"),
+    "commit_transfer": (
+        """require("of the caller's domain", m.grants.domain(word) == v[0], EPERM)""",
+        "the_entry_waits_for_a_frame_of_this_domain",
+    ),
+    "mark_in_vain": (
+        """require('the reference exists', exists(m, g), ENOENT)""",
+        "an_entry_that_is_marked_in_vain_exists",
+    ),
+    "take_handle": ("row.readonly = readonly", "the_handle_is_of_what_is_wanted"),
 }
 """A statement of a step that no invariant misses, and the clause that does."""
 

@@ -62,10 +62,10 @@ def pin_for_copy(m: Machine, k: FlightId, c: CopyId, g: GrantId, *, readonly: bo
         _pin_used(m, k, g, readonly=readonly)
     else:
         require_permitted(m, g, domain, readonly=readonly, whole=False)
-        f = named_frame(m, g)
+        f, part, sub_page = named_frame(m, g), _part(m, g), _is_part(m, g)
         take_named(m, k, f, DomId(g[0]))
         mark_used(m, g, writing=Not(readonly))
-        remember(active, domain, f, _part(m, g), sub_page=_is_part(m, g))
+        remember(active, domain, f, part, sub_page=sub_page)
     add_pins(active, 1, host=True, device=False, readonly=readonly)
     row.pinned = True
     row.readonly = readonly
@@ -142,6 +142,7 @@ def let_go_side(m: Machine, k: FlightId, c: CopyId) -> None:
 @step("words.word")
 def mark_in_vain(m: Machine, g: GrantId, *, readonly: bool) -> None:
     """Mark an entry as used, and clear what is not true of it: the pin found its frame not to be had."""
+    require("the reference exists", exists(m, g), ENOENT)
     mark_used(m, g, writing=Not(readonly))
     mark_less_used(m, g, readonly=readonly)
 

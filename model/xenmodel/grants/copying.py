@@ -21,6 +21,7 @@ from xenmodel.grants.arguments import (
     CopyEnd,
 )
 from xenmodel.grants.claiming import hold_side, let_go_side, mark_in_vain, pin_for_copy, unpin_copy
+from xenmodel.grants.rows import CopySide
 from xenmodel.hypercall import Call, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory.claim import take_ref
@@ -28,6 +29,7 @@ from xenmodel.memory.demotion import drop_leaf
 from xenmodel.memory.holders import Purpose
 from xenmodel.memory.promotion import take_type
 from xenmodel.step import Refused, require, step
+from xenspec.logic import Not
 from xenspec.vocabulary import (
     DOMID_SELF,
     EAGAIN,
@@ -80,6 +82,9 @@ def copy_unit(m: Machine, v: VcpuId, source: int, target: int, count: int) -> No
     require("the bytes are one page's", (source >= 0) & (source + count <= PAGE_SIZE), EINVAL)
     require("and go into one page", (target >= 0) & (target + count <= PAGE_SIZE), EINVAL)
     require("one store or two", (count > 0) & (count <= UNIT), EINVAL)
+    require("the source's grant is of the bytes", _is_granted(given, source, count), EINVAL)
+    require("the target's grant is of the bytes", _is_granted(kept, target, count), EINVAL)
+    require("and lets write", Not(kept.pinned) | Not(kept.readonly), EINVAL)
     s, t = m.grants.slot_of(source), m.grants.slot_of(target)
     words = (m.words[given.frame, s], m.words[given.frame, s + 1])
     low, high = m.grants.spliced(
@@ -88,6 +93,11 @@ def copy_unit(m: Machine, v: VcpuId, source: int, target: int, count: int) -> No
     m.words[kept.frame, t] = low
     if m.grants.slot_of(target + count - 1) != t:
         m.words[kept.frame, t + 1] = high
+
+
+def _is_granted(row: CopySide, first: int, count: int) -> bool:
+    """Return whether bytes are in the part of its page that a side may use. Part of a step."""
+    return Not(row.pinned) | ((first >= row.start) & (first + count <= row.start + row.length))
 
 
 def flight_of(x: Call, side: int) -> FlightId:

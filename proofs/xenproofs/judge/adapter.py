@@ -9,7 +9,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, TypeAlias, TypeVar, cast
 
 from xenmodel.machine import Machine
-from xenspec.contract import Action
+from xenspec.contract import Action, Those
 from xenspec.invariant import Invariant
 from xenspec.table import PlainTable, PlainWords, Table, Words
 from xenspec.transition import Transition, Transitions
@@ -134,6 +134,11 @@ def row_at(view: "StateView", table: str, key: object) -> object:
         return store[cast("tuple[int, int]", key)]
     row = store.get(key)
     return store.fresh(key) if row is None else row
+
+
+def picks(those: Those) -> Callable[[object], object]:
+    """Set the type of what stands in a key aside: in a proof its rows have symbolic keys."""
+    return cast("Callable[[object], object]", those.holds)
 
 
 def members(value: object) -> tuple[object, ...] | None:

@@ -15,10 +15,10 @@ from xenproofs.judge.actions import ACTIONS, ANY_SLOT, Describe
 from xenproofs.judge.adapter import AnyAction, described, members
 from xenproofs.judge.refinement import row_of
 from xenproofs.judge.tracking import WrittenByXen
-from xenspec.contract import EVERY, Cells
+from xenspec.contract import EVERY, Cells, Those
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
+    from collections.abc import Callable, Hashable, Iterable, Mapping
     from types import SimpleNamespace
 
     from xenproofs.judge.adapter import AnyTable
@@ -53,6 +53,11 @@ class Rows:
             return self._old[key]
         row = self._store.get(key)
         return self._store.fresh(key) if row is None else row
+
+    @staticmethod
+    def each(first: int, end: int, holds: Callable[[int], bool]) -> bool:
+        """Return whether something holds of each number first .. end-1."""
+        return all(holds(number) for number in range(first, end))
 
 
 class WordsThen:
@@ -154,4 +159,11 @@ def _covers(cells: Cells, cell: Cell) -> bool:
     parts, keys = members(cells.key), members(cell.key)
     if parts is None or keys is None:
         return cells.key == cell.key
-    return all(part is EVERY or part == key for part, key in zip(parts, keys, strict=True))
+    return all(_names(part, key) for part, key in zip(parts, keys, strict=True))
+
+
+def _names(part: object, key: object) -> bool:
+    """Return whether a part of a key names a key's."""
+    if isinstance(part, Those):
+        return isinstance(key, int) and bool(part.holds(key))
+    return part is EVERY or part == key

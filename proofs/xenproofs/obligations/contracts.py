@@ -10,15 +10,15 @@ import inspect
 from typing import TYPE_CHECKING, Final
 
 from xenproofs.judge.actions import ACTIONS, ANY_SLOT
-from xenproofs.judge.adapter import AnyAction, described, members
+from xenproofs.judge.adapter import AnyAction, described, members, picks
 from xenproofs.judge.contracts import FRAME_CONDITION
 from xenproofs.obligations.statements import in_range
 from xenproofs.symbolic import terms
 from xenproofs.symbolic.sorts import K_SLOT
 from xenproofs.symbolic.state import SCHEMA
-from xenproofs.symbolic.terms import BOOL
+from xenproofs.symbolic.terms import BOOL, TRUE
 from xenproofs.symbolic.values import lift, wrap
-from xenspec.contract import EVERY, Cells
+from xenspec.contract import EVERY, Cells, Those
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from xenproofs.symbolic.sorts import Kind
     from xenproofs.symbolic.state import SymbolicMachine
     from xenproofs.symbolic.terms import Term
+    from xenproofs.symbolic.values import Decider
 
 SOME_SLOT: Final = terms.symbol("any_slot", K_SLOT.sort)
 
@@ -89,7 +90,7 @@ def _unless_touched(field: Field, touched: list[Cells], after: SymbolicMachine) 
 
     def kept(keys: tuple[Term, ...]) -> Term:
         same = terms.equal(field.read(keys), terms.apply(field.before, *keys))
-        formula = terms.disjunction([same, *(_is_of(cells, kinds, keys) for cells in allowed)])
+        formula = terms.disjunction([same, *(_is_of(cells, kinds, keys, after.path) for cells in allowed)])
         return terms.implication(in_range(kinds, keys), formula)
 
     return after.scope.forall(kinds, kept, "kept")
@@ -99,12 +100,17 @@ def _kinds(table: str) -> tuple[Kind, ...]:
     return SCHEMA["entries" if table == "words" else table][1]
 
 
-def _is_of(cells: Cells, kinds: tuple[Kind, ...], keys: tuple[Term, ...]) -> Term:
+def _is_of(cells: Cells, kinds: tuple[Kind, ...], keys: tuple[Term, ...], run: Decider) -> Term:
     """Return whether a row is one of those that cells name."""
     parts = members(cells.key) or (cells.key,)
-    same = [
-        terms.equal(key, lift(part, kind.sort))
-        for part, kind, key in zip(parts, kinds, keys, strict=True)
-        if part is not EVERY
-    ]
+    same = [_names(part, kind, key, run) for part, kind, key in zip(parts, kinds, keys, strict=True)]
     return terms.conjunction([*same, lift(cells.when, BOOL)])
+
+
+def _names(part: object, kind: Kind, key: Term, run: Decider) -> Term:
+    """Return whether a part of a key names a row's."""
+    if part is EVERY:
+        return TRUE
+    if isinstance(part, Those):
+        return lift(picks(part)(wrap(key, run)), BOOL)
+    return terms.equal(key, lift(part, kind.sort))

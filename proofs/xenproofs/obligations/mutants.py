@@ -1,6 +1,6 @@
 """The mutant run: each guard and statement of each step dropped in turn, and who notices.
 
-`python -m xenproofs.obligations.mutants [STEP …]` proves each mutant as it would prove the step. Where an
+`python -m xenproofs.obligations.mutants [--jobs N] [STEP …]` proves each mutant as it would prove the step. Where an
 obligation is left unproved it looks for a state that shows what is broken. The table tells of each mutant:
 
 - `broken`: a state was found, and what falls there; or a refusal has written, or a write is not declared;
@@ -82,12 +82,14 @@ def line_of(fate: Fate) -> str:
     return f"{fate.step}: without `{fate.dropped}`: {fate.fate}{by}"
 
 
-def main(names: Sequence[str]) -> int:
+def main(names: list[str]) -> int:
     """Run the mutants of some steps, or of all; the result is never a failure, but a table to be read."""
+    jobs = int(names[1]) if names[:1] == ["--jobs"] else 2
+    names = names[2:] if names[:1] == ["--jobs"] else names
     chosen = [subjects()[name] for name in names] or list(subjects().values())
     work = [(s.name, edit) for s in chosen for edit in droppable(s.module, s.name)]
     counts: dict[str, int] = {}
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as executor:
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as executor:
         for done in as_completed([executor.submit(judge, *item) for item in work]):
             fate = done.result()
             counts[fate.fate] = counts.get(fate.fate, 0) + 1

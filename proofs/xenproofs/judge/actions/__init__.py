@@ -1,9 +1,9 @@
 """What each step of the model is the doing of: contracts of xenspec, with the step's arguments."""
 
-from xenproofs.judge.actions import entries, keeping, references, tlb, words
+from xenproofs.judge.actions import entries, grant_tables, grants, keeping, references, tlb, words
 from xenproofs.judge.actions.registry import ACTIONS, ANY_SLOT, Describe
 
-MODULES = (references, words, entries, keeping, tlb)
+MODULES = (references, words, entries, keeping, tlb, grants, grant_tables)
 """The modules that fill the registry."""
 
 __all__ = ["ACTIONS", "ANY_SLOT", "MODULES", "Describe"]

@@ -11,7 +11,8 @@ from xenspec.vocabulary import DomId, FlightId, Mfn, PageType
 def let_go(s: State, f: Mfn, *, when: bool = True) -> Actions:
     """Drop one general reference of a frame, perhaps the last."""
     gone = r.LET_GO.of(r.OfFrame(f), when=when)
-    return gone, r.FORGET_NUMBER.of(r.OfFrame(f), when=when & (s.frames[f].ref_count == 1))
+    discharged = r.DISCHARGE.of(r.OfFrame(f), when=when)
+    return gone, discharged, r.FORGET_NUMBER.of(r.OfFrame(f), when=when & (s.frames[f].ref_count == 1))
 
 
 @of_step
@@ -46,20 +47,22 @@ def steal(_: State, f: Mfn, owner: DomId) -> Actions:
     """Take a frame away from its domain; its number stays until it has another."""
     frame = r.OfFrame(f)
     own = r.GIVE_UP.of(r.OfDomain(f, owner))
-    return r.STEAL.of(frame), r.LEAVE_XENS.of(frame), own, r.LET_GO.of(frame)
+    return r.STEAL.of(frame), r.LEAVE_XENS.of(frame), own, r.LET_GO.of(frame), r.DISCHARGE.of(frame)
 
 
 @of_step
 def allocate(s: State, f: Mfn, owner: DomId) -> Actions:
     """Admit a frame to a domain, scrubbed if another domain's data are in it."""
     given = r.OfDomain(f, owner)
-    return r.ADMIT.of(given), r.GIVE.of(given), r.SCRUB.of(r.OfFrame(f), when=s.frames[f].dirty)
+    scrubbed = r.SCRUB.of(r.OfFrame(f), when=s.frames[f].dirty)
+    return r.ADMIT.of(given), r.GIVE.of(given), r.CHARGE.of(given), scrubbed
 
 
 @of_step
 def give_back(_: State, f: Mfn, owner: DomId) -> Actions:
     """Give a frame back as it is to the domain that it was taken from."""
-    return r.GIVE.of(r.OfDomain(f, owner)), r.RETURN.of(r.OfFrame(f))
+    given = r.OfDomain(f, owner)
+    return r.GIVE.of(given), r.CHARGE.of(given), r.RETURN.of(r.OfFrame(f))
 
 
 @of_step

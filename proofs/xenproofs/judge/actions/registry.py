@@ -6,12 +6,12 @@ word of a frame is asked of it.
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Never
 
 from xenspec.contract import Action
-from xenspec.memory.state import State
 
-Actions = tuple[Action[State], ...]
+Actions = tuple[Action[Never], ...]
+"""Actions of whatever subsystem: whoever asks them has a state with all tables."""
 Describe = Callable[..., Actions]
 ANY_SLOT: Final = "any_slot"
 

@@ -59,6 +59,7 @@ class OfDomain:
 TAKE: Contract[State, Taken] = Contract("take a general reference")
 PUT: Contract[State, InFlight] = Contract("put a general reference")
 LET_GO: Contract[State, OfFrame] = Contract("let a frame go")
+DISCHARGE: Contract[State, OfFrame] = Contract("discharge a domain of a frame")
 FORGET_NUMBER: Contract[State, OfFrame] = Contract("forget a frame's number")
 GIVE_UP: Contract[State, OfDomain] = Contract("give up an allocation")
 LEAVE_XENS: Contract[State, OfFrame] = Contract("leave Xen's own pages alone")
@@ -142,7 +143,7 @@ def the_last_reference_frees_the_frame(before: State, after: State, a: OfFrame) 
     )
 
 
-@LET_GO.does(property=19)
+@DISCHARGE.does(property=19)
 def a_freed_frame_is_charged_to_nobody(before: State, after: State, a: OfFrame) -> bool:
     """The domain whose frame is freed is charged for one frame fewer."""
     owner = before.frames[a.frame].owner
@@ -152,14 +153,16 @@ def a_freed_frame_is_charged_to_nobody(before: State, after: State, a: OfFrame) 
     )
 
 
+@DISCHARGE.touches
+def _discharge(s: State, a: OfFrame) -> tuple[Cells, ...]:
+    last = s.frames[a.frame].ref_count == 1
+    return (Cells("domains", s.frames[a.frame].owner, ("pages",), when=last),)
+
+
 @LET_GO.touches
 def _let_go(s: State, a: OfFrame) -> tuple[Cells, ...]:
     last = s.frames[a.frame].ref_count == 1
-    return (
-        Cells("frames", a.frame, ("ref_count",)),
-        Cells("frames", a.frame, FREED, when=last),
-        Cells("domains", s.frames[a.frame].owner, ("pages",), when=last),
-    )
+    return (Cells("frames", a.frame, ("ref_count",)), Cells("frames", a.frame, FREED, when=last))
 
 
 @FORGET_NUMBER.does(property=7)
@@ -205,6 +208,7 @@ def only_a_frame_that_nobody_else_holds_is_taken_away(s: State, a: OfFrame) -> b
 # --- Coming to a domain -------------------------------------------------------------------------------------
 
 GIVE: Contract[State, OfDomain] = Contract("give a frame to a domain")
+CHARGE: Contract[State, OfDomain] = Contract("charge a domain for a frame")
 ADMIT: Contract[State, OfDomain] = Contract("admit a frame to a domain")
 SCRUB: Contract[State, OfFrame] = Contract("scrub a frame")
 RETURN: Contract[State, OfFrame] = Contract("return a frame with its contents")
@@ -243,7 +247,7 @@ def a_given_frame_is_the_domains_without_a_type(_: State, after: State, a: OfDom
     )
 
 
-@GIVE.does(property=19)
+@CHARGE.does(property=19)
 def a_given_frame_is_charged(before: State, after: State, a: OfDomain) -> bool:
     """The domain is charged for one frame more."""
     return after.domains[a.domain].pages == before.domains[a.domain].pages + 1
@@ -251,7 +255,12 @@ def a_given_frame_is_charged(before: State, after: State, a: OfDomain) -> bool:
 
 @GIVE.touches
 def _give(_: State, a: OfDomain) -> tuple[Cells, ...]:
-    return (Cells("frames", a.frame, GIVEN), Cells("domains", a.domain, ("pages",)))
+    return (Cells("frames", a.frame, GIVEN),)
+
+
+@CHARGE.touches
+def _charge(_: State, a: OfDomain) -> tuple[Cells, ...]:
+    return (Cells("domains", a.domain, ("pages",)),)
 
 
 @ADMIT.asks(property=(19, 20))

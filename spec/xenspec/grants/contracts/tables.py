@@ -1,0 +1,349 @@
+"""A domain's table as a whole: its pages, shared with the domain for good, and the layout of its entries.
+
+GNTTABOP_setup_table, _set_version, _swap_grant_ref (public/grant_table.h). What is said here of the words of
+entries is said of entries whose words are apart, as those of both layouts are.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from xenspec.contract import EVERY, Cells, Contract, Those
+from xenspec.grants.books import State
+from xenspec.grants.contracts.entries import exists, is_used, place_of, status_of
+from xenspec.logic import Not, conj, either, implies, ite
+from xenspec.memory.frames import NO_FRAME
+from xenspec.vocabulary import DOMID_FIRST_RESERVED, NO_TYPE, WRITABLE, DomId, GrantFrameId, GrantId, Mfn
+
+RESERVED = 8
+"""GNTTAB_NR_RESERVED_ENTRIES: entries that a change of layout keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shared:
+    """A frame that becomes a page of Xen's own, and the domain that it is shared with."""
+
+    frame: Mfn
+    domain: DomId
+
+
+@dataclass(frozen=True, slots=True)
+class Paged:
+    """A page of a table or of its status, and the frame that it is to be."""
+
+    p: GrantFrameId
+    frame: Mfn
+
+
+@dataclass(frozen=True, slots=True)
+class Swapped:
+    """Two entries."""
+
+    a: GrantId
+    b: GrantId
+
+
+@dataclass(frozen=True, slots=True)
+class Relaid:
+    """A domain, and the layout that its entries are to have."""
+
+    domain: DomId
+    version: int
+    slot: int
+    """Any slot of a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """The last page of a domain's status."""
+
+    p: GrantFrameId
+
+
+@dataclass(frozen=True, slots=True)
+class GuestsWord:
+    """A page of a domain's table."""
+
+    p: GrantFrameId
+
+
+SHARE: Contract[State, Shared] = Contract("make a page of Xen's own")
+BE_PAGE: Contract[State, Paged] = Contract("share a page for good")
+NEXT_PAGE: Contract[State, Paged] = Contract("have one more page of entries")
+NEXT_STATUS: Contract[State, Paged] = Contract("have one more page of status")
+SWAP: Contract[State, Swapped] = Contract("swap two entries")
+RELAY: Contract[State, Relaid] = Contract("change the layout of entries")
+DROP_STATUS: Contract[State, Dropped] = Contract("drop the last page of status")
+GRANT: Contract[State, GuestsWord] = Contract("write one's own entries")
+
+
+# --- Pages --------------------------------------------------------------------------------------------------
+
+
+@SHARE.does(property=(1, 10))
+def the_page_is_xens_own(_: State, after: State, a: Shared) -> bool:
+    """The frame is Xen's own: the domain cannot give it up."""
+    return after.frames[a.frame].special
+
+
+@SHARE.touches
+def _share(_: State, a: Shared) -> tuple[Cells, ...]:
+    return (Cells("frames", a.frame, ("special",)),)
+
+
+@BE_PAGE.asks(property=(1, 15))
+def a_shared_page_is_new_and_xens_own(s: State, a: Paged) -> bool:
+    """Only a page of Xen's own that was made for the domain, and that nothing is using, is shared with it."""
+    frame = s.frames[a.frame]
+    ours = frame.special & (frame.owner == a.p[0]) & (a.p[0] < DOMID_FIRST_RESERVED)
+    return ours & (frame.type == NO_TYPE) & (frame.type_count == 0)
+
+
+@BE_PAGE.does(property=(1, 6))
+def a_shared_page_is_writable_memory(_: State, after: State, a: Paged) -> bool:
+    """The page is held as writable memory, so that it becomes nothing else."""
+    frame = after.frames[a.frame]
+    return (frame.type == WRITABLE) & (frame.type_count == 1) & frame.validated
+
+
+@BE_PAGE.touches
+def _be_page(_: State, a: Paged) -> tuple[Cells, ...]:
+    return (Cells("frames", a.frame, ("type", "type_count", "validated")),)
+
+
+@NEXT_PAGE.asks(property=(19, 20))
+def pages_come_one_by_one_up_to_the_limit(s: State, a: Paged) -> bool:
+    """The page is the one after the last, and there may be one more."""
+    table = s.grant_tables[DomId(a.p[0])]
+    next_one = (a.p[1] == table.frames) & (s.grant_frames[a.p].frame == NO_FRAME)
+    return next_one & (table.frames < table.limit)
+
+
+@NEXT_PAGE.does(property=28)
+def the_table_has_one_more_page(before: State, after: State, a: Paged) -> bool:
+    """The frame is the table's last page."""
+    domain = DomId(a.p[0])
+    more = after.grant_tables[domain].frames == before.grant_tables[domain].frames + 1
+    return more & (after.grant_frames[a.p].frame == a.frame)
+
+
+@NEXT_PAGE.touches
+def _next_page(_: State, a: Paged) -> tuple[Cells, ...]:
+    return (Cells("grant_frames", a.p, ("frame",)), Cells("grant_tables", a.p[0], ("frames",)))
+
+
+@NEXT_STATUS.asks(property=28)
+def pages_of_status_come_one_by_one(s: State, a: Paged) -> bool:
+    """The page is the one after the last."""
+    table = s.grant_tables[DomId(a.p[0])]
+    return (a.p[1] == table.status_frames) & (s.status_frames[a.p].frame == NO_FRAME)
+
+
+@NEXT_STATUS.does(property=28)
+def the_status_has_one_more_page(before: State, after: State, a: Paged) -> bool:
+    """The frame is the last page of status."""
+    domain = DomId(a.p[0])
+    more = after.grant_tables[domain].status_frames == before.grant_tables[domain].status_frames + 1
+    return more & (after.status_frames[a.p].frame == a.frame)
+
+
+@NEXT_STATUS.touches
+def _next_status(_: State, a: Paged) -> tuple[Cells, ...]:
+    row = Cells("status_frames", a.p, ("frame",))
+    return (row, Cells("grant_tables", a.p[0], ("status_frames",)))
+
+
+@DROP_STATUS.asks(property=(7, 28), advisories=(379,))
+def only_status_that_nobody_maps_is_dropped(s: State, a: Dropped) -> bool:
+    """The layout has no status, the page is the last, and only Xen holds it."""
+    table, frame = s.grant_tables[DomId(a.p[0])], s.frames[s.status_frames[a.p].frame]
+    last = (table.version == 1) & (a.p[1] == table.status_frames - 1)
+    return last & (frame.ref_count == 1) & (frame.type_count == 1)
+
+
+@DROP_STATUS.does(property=(7, 28))
+def the_page_of_status_is_gone(before: State, after: State, a: Dropped) -> bool:
+    """The status has one page fewer; the frame is not Xen's own any more, nor held as anything."""
+    f, domain = before.status_frames[a.p].frame, DomId(a.p[0])
+    return (
+        (after.status_frames[a.p].frame == NO_FRAME)
+        & (after.grant_tables[domain].status_frames == before.grant_tables[domain].status_frames - 1)
+        & (after.frames[f].type_count == 0)
+        & Not(after.frames[f].special)
+        & Not(after.frames[f].allocated)
+    )
+
+
+@DROP_STATUS.does(property=19)
+def nobody_is_discharged_of_xens_page(before: State, after: State, a: Dropped) -> bool:
+    """Nobody was charged for the page, and nobody is discharged of it."""
+    return after.domains[a.p[0]].pages == before.domains[a.p[0]].pages
+
+
+@DROP_STATUS.touches
+def _drop_status(s: State, a: Dropped) -> tuple[Cells, ...]:
+    return (
+        Cells("status_frames", a.p, ("frame",)),
+        Cells("grant_tables", a.p[0], ("status_frames",)),
+        Cells("frames", s.status_frames[a.p].frame, ("type_count", "special", "allocated")),
+    )
+
+
+@GRANT.asks(property=(2, 15))
+def a_guest_writes_its_own_pages(s: State, a: GuestsWord) -> bool:
+    """A guest writes entries in a page that its table has."""
+    return s.grant_frames[a.p].frame != NO_FRAME
+
+
+# --- Entries ------------------------------------------------------------------------------------------------
+
+
+def _apart(s: State, a: GrantId, b: GrantId) -> bool:
+    """No word of one entry is a word of the other one."""
+    (f, one), (g, other) = place_of(s, a), place_of(s, b)
+    second = _is_old(s, a[0]) | ((one + 1 != other) & (other + 1 != one))
+    return (f != g) | ((one != other) & second)
+
+
+def _is_old(s: State, domain: int) -> bool:
+    """The table has the first layout."""
+    return s.grant_tables[DomId(domain)].version == 1
+
+
+@SWAP.asks(property=28)
+def only_unused_entries_of_one_table_are_swapped(s: State, a: Swapped) -> bool:
+    """Both entries are of one table, and nobody uses them."""
+    unused = Not(is_used(s.active[a.a])) & Not(is_used(s.active[a.b]))
+    return (a.a[0] == a.b[0]) & exists(s, a.a) & exists(s, a.b) & unused
+
+
+@SWAP.does(property=28)
+def each_entry_grants_what_the_other_did(before: State, after: State, a: Swapped) -> bool:
+    """Each entry has the words that the other had."""
+    (f, one), (g, other) = place_of(before, a.a), place_of(before, a.b)
+
+    def swapped() -> bool:
+        first = (after.words[f, one] == before.words[g, other]) & (
+            after.words[g, other] == before.words[f, one]
+        )
+        second = (after.words[f, one + 1] == before.words[g, other + 1]) & (
+            after.words[g, other + 1] == before.words[f, one + 1]
+        )
+        return first & (_is_old(before, a.a[0]) | second)
+
+    return implies(_all_apart(before, a.a, a.b), swapped)
+
+
+def _all_apart(s: State, a: GrantId, b: GrantId) -> bool:
+    """No word of one entry is a word of the other one, or has the status of either."""
+    frames, status = (place_of(s, a)[0], place_of(s, b)[0]), (status_of(s, a)[0], status_of(s, b)[0])
+    elsewhere = conj(*(f != g for f in frames for g in status))
+    return _apart(s, a, b) & (_is_old(s, a[0]) | elsewhere)
+
+
+@SWAP.touches
+def _swap(s: State, a: Swapped) -> tuple[Cells, ...]:
+    (f, one), (g, other) = place_of(s, a.a), place_of(s, a.b)
+    new = Not(_is_old(s, a.a[0]))
+    return (
+        Cells("words", (f, one), ("word",)),
+        Cells("words", (g, other), ("word",)),
+        Cells("words", (f, one + 1), ("word",), when=new),
+        Cells("words", (g, other + 1), ("word",), when=new),
+        Cells("words", status_of(s, a.a), ("word",), when=new),
+        Cells("words", status_of(s, a.b), ("word",), when=new),
+    )
+
+
+def _reserved(a: Relaid) -> list[GrantId]:
+    """The entries that a change of layout keeps."""
+    return [GrantId((a.domain, ref)) for ref in range(RESERVED)]
+
+
+@RELAY.asks(property=28)
+def the_layout_is_another_one_that_there_is(s: State, a: Relaid) -> bool:
+    """There are two layouts, and the table has the other one."""
+    known = (a.version == 1) | (a.version == 2)  # noqa: PLR2004 - there are two
+    return known & (a.version != s.grant_tables[a.domain].version)
+
+
+@RELAY.asks(property=28, advisories=(379,))
+def nobody_uses_an_entry_that_is_emptied(s: State, a: Relaid) -> bool:
+    """Nobody uses an entry beyond those that are kept."""
+    table = s.grant_tables[a.domain]
+    end = s.grants.entries(table.version, table.frames)
+    return s.active.each(RESERVED, end, lambda ref: Not(is_used(s.active[a.domain, ref])))
+
+
+@RELAY.asks(property=28)
+def what_is_kept_fits_the_layout(s: State, a: Relaid) -> bool:
+    """The first layout grants whole pages: nobody uses a part of one then."""
+    parts = (is_used(s.active[g]) & s.active[g].sub_page for g in _reserved(a))
+    return implies(a.version == 1, lambda: conj(*(Not(part) for part in parts)))
+
+
+@RELAY.does(property=28)
+def the_layout_is_the_asked_one(_: State, after: State, a: Relaid) -> bool:
+    """The table has the layout."""
+    return after.grant_tables[a.domain].version == a.version
+
+
+def _has_word(s: State, g: GrantId, f: int, slot: int) -> bool:
+    """A word is one of an entry's, or of its status."""
+    (page, one), (status, place), old = place_of(s, g), status_of(s, g), _is_old(s, g[0])
+    own = (f == page) & ((slot == one) | (Not(old) & (slot == one + 1)))
+    return own | (Not(old) & (f == status) & (slot == place))
+
+
+def _says_the_same(before: State, after: State, a: Relaid, g: GrantId) -> bool:
+    """An entry says in the new layout what it said, if its words are apart from the others'."""
+    (f, slot), (at, place) = place_of(before, g), place_of(after, g)
+    first, second = before.words[f, slot], before.words[f, slot + 1]
+    status = before.words[status_of(before, g)]
+    one, two, _ = before.grants.as_new(first)
+    new = (after.words[at, place] == one) & (after.words[at, place + 1] == two)
+    old = after.words[at, place] == before.grants.as_old(first, second, status, g[1])
+    apart = conj(*(_all_apart(after, g, other) for other in _reserved(a) if other != g))
+    return implies(apart, lambda: ite(_is_old(before, g[0]), new, old))
+
+
+@RELAY.does(property=28)
+def all_but_the_kept_entries_are_empty(_: State, after: State, a: Relaid) -> bool:
+    """Every word of the table is zero that is not of an entry that is kept."""
+    pages = after.grant_frames
+
+    def emptied(n: int) -> bool:
+        f = pages[a.domain, n].frame
+        kept = (_has_word(after, g, f, a.slot) for g in _reserved(a))
+        return either(after.words[f, a.slot] == 0, lambda: Not(conj(*(Not(has) for has in kept))))
+
+    return pages.each(0, after.grant_tables[a.domain].frames, emptied)
+
+
+@RELAY.does(property=28)
+def kept_entries_grant_what_they_did(before: State, after: State, a: Relaid) -> bool:
+    """An entry that is kept says in the other layout what it said."""
+    return conj(*(_says_the_same(before, after, a, g) for g in _reserved(a)))
+
+
+def _is_of_table(s: State, domain: DomId) -> Callable[[int], bool]:
+    """Return whether a frame is a page of a domain's table, as a function of the frame."""
+    count = s.grant_tables[domain].frames
+    return lambda f: Not(s.grant_frames.each(0, count, lambda n: s.grant_frames[domain, n].frame != f))
+
+
+@RELAY.touches
+def _relay(s: State, a: Relaid) -> tuple[Cells, ...]:
+    pages = Cells("words", (Those(_is_of_table(s, a.domain)), EVERY), ("word",))
+    kept = [cells for g in _reserved(a) for cells in _kept_words(s, a, g)]
+    return (Cells("grant_tables", a.domain, ("version",)), pages, *kept)
+
+
+def _kept_words(s: State, a: Relaid, g: GrantId) -> tuple[Cells, ...]:
+    """The words of an entry in the layout that is asked for, and of its status."""
+    page, slot = s.grants.place(a.version, g[1])
+    f, new = s.grant_frames[g[0], page].frame, a.version != 1
+    return (
+        Cells("words", (f, slot), ("word",)),
+        Cells("words", (f, slot + 1), ("word",), when=new),
+        Cells("words", status_of(s, g), ("word",), when=new),
+    )
