@@ -1,7 +1,8 @@
 """The mutant run: each guard and statement of each step dropped in turn, and who notices.
 
-`python -m xenproofs.obligations.mutants [--jobs N] [STEP …]` proves each mutant as it would prove the step. Where an
-obligation is left unproved it looks for a state that shows what is broken. The table tells of each mutant:
+`python -m xenproofs.obligations.mutants [--jobs N] [STEP …]` proves each mutant as it would prove the step.
+Where an obligation is left unproved it looks for a state that shows what is broken. The table tells of each
+mutant:
 
 - `broken`: a state was found, and what falls there; or a refusal has written, or a write is not declared;
 - `unproved`: no solver proves it any more, and no state was found within the bound of work;
@@ -16,7 +17,7 @@ import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from xenmodel.step import WRITES
 from xenproofs.bugs.dropping import droppable
@@ -26,9 +27,6 @@ from xenproofs.obligations.outcomes import Kind
 from xenproofs.obligations.proving import Options, StepProof
 from xenproofs.obligations.refuter import refute
 from xenproofs.obligations.subjects import subject, subjects
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
 
 RLIMIT: Final = 300_000
 """Z3's bound for one obligation of a mutant: the longest proof of a step takes less."""
