@@ -76,7 +76,7 @@ class SymbolicTable:
             within = [terms.order("<=", least, numbers[0]), terms.order("<", numbers[0], limit)]
             return terms.implication(terms.conjunction(within), lift(holds(wrap(numbers[0], self.run)), BOOL))
 
-        return Truth(self.scope.forall(self.kinds[-1:], body, "each"), self.run)
+        return Truth(self.scope.forall(self.kinds[-1:], body, f"each_{self.name}"), self.run)
 
     def keys(self, key: object) -> Keys:
         """Return the terms of a key, which may be a tuple."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from xenspec.contract import EVERY, Cells, Contract, Those
 from xenspec.grants.books import State
 from xenspec.grants.contracts.entries import exists, is_used, place_of, status_of
-from xenspec.logic import Not, conj, either, implies, ite
+from xenspec.logic import Not, either, implies, ite
 from xenspec.memory.frames import NO_FRAME
 from xenspec.vocabulary import DOMID_FIRST_RESERVED, NO_TYPE, WRITABLE, DomId, GrantFrameId, GrantId, Mfn
 
@@ -235,8 +235,8 @@ def each_entry_grants_what_the_other_did(before: State, after: State, a: Swapped
 
 def _all_apart(s: State, a: GrantId, b: GrantId) -> bool:
     """No word of one entry is a word of the other one, or has the status of either."""
-    frames, status = (place_of(s, a)[0], place_of(s, b)[0]), (status_of(s, a)[0], status_of(s, b)[0])
-    elsewhere = conj(*(f != g for f in frames for g in status))
+    (f, _), (g, _), (i, _), (j, _) = place_of(s, a), place_of(s, b), status_of(s, a), status_of(s, b)
+    elsewhere = (f != i) & (f != j) & (g != i) & (g != j)
     return _apart(s, a, b) & (_is_old(s, a[0]) | elsewhere)
 
 
@@ -277,8 +277,12 @@ def nobody_uses_an_entry_that_is_emptied(s: State, a: Relaid) -> bool:
 @RELAY.asks(property=28)
 def what_is_kept_fits_the_layout(s: State, a: Relaid) -> bool:
     """The first layout grants whole pages: nobody uses a part of one then."""
-    parts = (is_used(s.active[g]) & s.active[g].sub_page for g in _reserved(a))
-    return implies(a.version == 1, lambda: conj(*(Not(part) for part in parts)))
+    active = s.active
+
+    def whole(ref: int) -> bool:
+        return Not(is_used(active[a.domain, ref]) & active[a.domain, ref].sub_page)
+
+    return implies(a.version == 1, lambda: active.each(0, RESERVED, whole))
 
 
 @RELAY.does(property=28)
@@ -294,7 +298,7 @@ def _has_word(s: State, g: GrantId, f: int, slot: int) -> bool:
     return own | (Not(old) & (f == status) & (slot == place))
 
 
-def _says_the_same(before: State, after: State, a: Relaid, g: GrantId) -> bool:
+def _says_the_same(before: State, after: State, g: GrantId) -> bool:
     """An entry says in the new layout what it said, if its words are apart from the others'."""
     (f, slot), (at, place) = place_of(before, g), place_of(after, g)
     first, second = before.words[f, slot], before.words[f, slot + 1]
@@ -302,8 +306,12 @@ def _says_the_same(before: State, after: State, a: Relaid, g: GrantId) -> bool:
     one, two, _ = before.grants.as_new(first)
     new = (after.words[at, place] == one) & (after.words[at, place + 1] == two)
     old = after.words[at, place] == before.grants.as_old(first, second, status, g[1])
-    apart = conj(*(_all_apart(after, g, other) for other in _reserved(a) if other != g))
-    return implies(apart, lambda: ite(_is_old(before, g[0]), new, old))
+
+    def apart(ref: int) -> bool:
+        return either(ref == g[1], lambda: _all_apart(after, g, GrantId((g[0], ref))))
+
+    alone = after.grant_frames.each(0, RESERVED, apart)
+    return implies(alone, lambda: ite(_is_old(before, g[0]), new, old))
 
 
 @RELAY.does(property=28)
@@ -313,8 +321,11 @@ def all_but_the_kept_entries_are_empty(_: State, after: State, a: Relaid) -> boo
 
     def emptied(n: int) -> bool:
         f = pages[a.domain, n].frame
-        kept = (_has_word(after, g, f, a.slot) for g in _reserved(a))
-        return either(after.words[f, a.slot] == 0, lambda: Not(conj(*(Not(has) for has in kept))))
+
+        def others(ref: int) -> bool:
+            return Not(_has_word(after, GrantId((a.domain, ref)), f, a.slot))
+
+        return either(after.words[f, a.slot] == 0, lambda: Not(after.active.each(0, RESERVED, others)))
 
     return pages.each(0, after.grant_tables[a.domain].frames, emptied)
 
@@ -322,7 +333,7 @@ def all_but_the_kept_entries_are_empty(_: State, after: State, a: Relaid) -> boo
 @RELAY.does(property=28)
 def kept_entries_grant_what_they_did(before: State, after: State, a: Relaid) -> bool:
     """An entry that is kept says in the other layout what it said."""
-    return conj(*(_says_the_same(before, after, a, g) for g in _reserved(a)))
+    return after.active.each(0, RESERVED, lambda ref: _says_the_same(before, after, GrantId((a.domain, ref))))
 
 
 def _is_of_table(s: State, domain: DomId) -> Callable[[int], bool]:
