@@ -67,9 +67,9 @@ from xenmodel.grants.views import (
     TransferView,
     UnmappingView,
 )
-from xenmodel.hardware.rows import TlbEntry
+from xenmodel.hardware.rows import Prefix, TlbEntry
 from xenmodel.memory.holders import Ghost, NoGhost
-from xenmodel.memory.rows import Entry, Flight, Frame, MachineToPhys, Place
+from xenmodel.memory.rows import Demotion, Entry, Flight, Frame, MachineToPhys, Place
 from xenmodel.views import (
     DomainView,
     EntryView,
@@ -114,6 +114,8 @@ class View(Protocol):
     def cpus(self) -> ReadTable[int, PhysicalCpu]: ...  # noqa: D102
     @property
     def tlb(self) -> ReadTable[tuple[int, int], TlbEntry]: ...  # noqa: D102
+    @property
+    def prefixes(self) -> ReadTable[tuple[int, int, int], Prefix]: ...  # noqa: D102
     @property
     def dirty(self) -> ReadTable[tuple[int, int], DirtyCpu]: ...  # noqa: D102
     @property
@@ -199,6 +201,12 @@ class Machine:
     descriptors: DescriptorFormat
     xen_slots: dict[int, int]
     """What Xen writes into the L4 slots that belong to it, but for the self map (slot 258)."""
+    prefixes: Table[tuple[int, int, int], Prefix] = field(
+        default_factory=lambda: PlainTable("prefixes", lambda _: Prefix())
+    )
+    demotions: Table[int, Demotion] = field(
+        default_factory=lambda: PlainTable("demotions", lambda _: Demotion())
+    )
     # Event channels; empty to begin with, as they are in every domain.
     channels: Table[int, Channels] = field(
         default_factory=lambda: PlainTable("channels", lambda _: Channels())
@@ -299,6 +307,8 @@ TABLES = (
     "dirty",
     "tlb",
     "world",
+    "prefixes",
+    "demotions",
     "channels",
     "ports",
     "signals",

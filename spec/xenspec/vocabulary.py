@@ -29,6 +29,9 @@ FlightId = NewType("FlightId", tuple[tuple[int, int], int])
 """An in-flight reference: (virtual CPU, purpose and depth; see xenmodel.memory.holders)."""
 TlbKey = NewType("TlbKey", tuple[int, int])
 """A place for a cached translation: (physical CPU, page number of the linear address)."""
+PrefixId = NewType("PrefixId", tuple[int, int, int])
+"""A place for a cached prefix of walks: (physical CPU, level at which the table that it leads to is read,
+number of the address range: the linear address without the bits that tables from that level down index)."""
 WordId = NewType("WordId", tuple[int, int])
 """A raw word of a frame: (frame, slot)."""
 GdtPage = NewType("GdtPage", tuple[tuple[int, int], int])

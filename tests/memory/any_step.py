@@ -63,6 +63,9 @@ class Drawing:
             "slot": self._slot,
             "word": self._word,
             "page": lambda: reached.VA // PAGE_SIZE,
+            "level": lambda: rng.choice((1, 2, 3)),
+            "prefix": lambda: rng.choice([p for _, _, p in plain(self.m.prefixes)] or [0]),
+            "foreign": self._foreign,
         }
         by_kind: dict[str, Callable[[], object]] = {
             "FlightId": lambda: self._flight(name),
@@ -76,6 +79,16 @@ class Drawing:
             "bool": lambda: rng.random() < 0.5,
         }
         return by_name.get(name, by_kind.get(kind, lambda: rng.randrange(3)))()
+
+    def _foreign(self) -> bool:
+        """Return whether the translation that is to be filled leads to another domain's frame."""
+        cpu, prefix, slot = (self.drawn[name] for name in ("cpu", "prefix", "slot"))
+        assert isinstance(cpu, int)
+        assert isinstance(prefix, int)
+        assert isinstance(slot, int)
+        k = self.m.prefixes[cpu, 1, prefix]
+        frame = self.m.frames[self.m.pte.target(self.m.words[k.table, slot])]
+        return frame.ref_count > 0 and frame.owner != k.domain
 
     def _entry(self) -> EntryId:
         linked = [e for e, row in plain(self.m.entries).rows() if row.linked]

@@ -20,6 +20,7 @@ from xenmodel.grants.calls import grant_table_op
 from xenmodel.grants.copying import copy_unit
 from xenmodel.grants.guest import write_entry
 from xenmodel.hardware.access import Fault, load, store
+from xenmodel.hardware.prefixes import begin_prefix, extend_prefix, fill_through
 from xenmodel.hardware.segments import load_selector
 from xenmodel.hardware.tlb import idle_cpu
 from xenmodel.hypercall import run
@@ -31,7 +32,19 @@ from xenmodel.memory.memory_op import Reservation, reservation
 from xenmodel.memory.mmu_update import MmuUpdate, mmu_update
 from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp, mmuext_op
 from xenproofs.judge.monitor import STEP_INVARIANTS
-from xenspec.vocabulary import DOMID_SELF, L2, Cpu, DomId, FlightId, GrantFrameId, Mfn, PageType, Va, VcpuId
+from xenspec.vocabulary import (
+    DOMID_SELF,
+    L2,
+    Cpu,
+    DomId,
+    EntryId,
+    FlightId,
+    GrantFrameId,
+    Mfn,
+    PageType,
+    Va,
+    VcpuId,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -143,6 +156,31 @@ def claimed_while_cached() -> Machine:
     assert w.update(w.path(root, VA)[-1], w.pte.indices(VA)[-1], 0) == 0
     take_ref(w.m, k, f, DomId(1))
     claim(w.m, k, PageType.L1)
+    return w.m
+
+
+def prefixes(stage: int) -> Machine:
+    """A CPU walks by prefixes into tables that are then demoted, taken for something else, or given up."""
+    w, _ = loaded({VA: (0, 0)})
+    root = w.tree({VA: (w.page(), RW | USER)})
+    assert w.pin(root) == 0
+    _, l3, l2, l1 = w.path(root, VA)
+    slot = w.pte.indices(VA)
+    begin_prefix(w.m, Cpu(0), 3, 0, EntryId((root, slot[0])), writable=True, user=True)
+    extend_prefix(w.m, Cpu(0), 3, 0, slot[1], writable=True)
+    extend_prefix(w.m, Cpu(0), 2, slot[1], slot[2], writable=True)
+    if stage == 0:
+        return w.m
+    assert w.ext((Command.UNPIN_TABLE, root)) == 0
+    first, k = slot[1] * w.pte.slots + slot[2], FlightId((V, Purpose.NEW))
+    if stage == 1:
+        fill_through(w.m, Cpu(0), first, slot[3], writable=True, is_global=False, foreign=False)
+    elif stage == 2:
+        take_ref(w.m, k, l1, DomId(1))
+        claim(w.m, k, PageType.L2)
+    else:
+        call = Reservation("decrease", DOMID_SELF, (l3, l2), 0, lambda _: None)
+        assert run(reservation(w.call(), call)).rc == 2
     return w.m
 
 
@@ -277,6 +315,10 @@ SCENARIOS: Final[dict[str, Callable[[], Machine]]] = {
     "foreign mappings": foreign_mappings,
     "stale translations": stale_translations,
     "claimed while cached": claimed_while_cached,
+    "prefixes of walks": lambda: prefixes(0),
+    "prefixes of demoted tables": lambda: prefixes(1),
+    "prefixes and a claim": lambda: prefixes(2),
+    "prefixes of free frames": lambda: prefixes(3),
     "PAE tables": pae_tables,
     "write combining": write_combining,
     "partial in partial": partial_in_partial,

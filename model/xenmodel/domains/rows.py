@@ -112,6 +112,8 @@ class PhysicalCpu:
     """Flushes so far: a TLB entry of an earlier epoch is gone."""
     loads: int = 0
     """Loads of CR3 alone so far: those drop what is not global."""
+    drops: int = 0
+    """Uses of INVLPG so far: each drops every cached prefix of walks, and one translation."""
     flushed_at: int = 0
     """Flush clock at the last flush."""
 

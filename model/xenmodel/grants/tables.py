@@ -58,6 +58,7 @@ from xenspec.vocabulary import (
     "frames.noncoherent",
     "frames.dirty",
     "words.word",
+    "demotions.demoted",
 )
 def make_shared(m: Machine, f: Mfn, owner: DomId) -> None:
     """Make a free frame a page of Xen's own that a domain may map; it is charged to nobody."""
@@ -76,6 +77,7 @@ def make_shared(m: Machine, f: Mfn, owner: DomId) -> None:
     frame.validated = False
     frame.linear = 0
     frame.noncoherent = False
+    m.demotions[f].demoted = False
     m.ghost.take(f, holders.allocated(f), typed=False, general=True)
 
 
@@ -111,7 +113,8 @@ def _share(m: Machine, p: GrantFrameId, f: Mfn) -> None:
     frame = m.frames[f]
     require("the table is a domain's", p[0] < DOMID_FIRST_RESERVED, EINVAL)
     require("the page is Xen's own", frame.special & (frame.owner == p[0]), EINVAL)
-    require("it is new", (frame.type == NO_TYPE) & (frame.type_count == 0), EBUSY)
+    unused = (frame.type == NO_TYPE) & (frame.type_count == 0) & Not(m.demotions[f].demoted)
+    require("it is new", unused, EBUSY)
     frame.type = WRITABLE
     frame.type_count = 1
     frame.validated = True

@@ -81,6 +81,7 @@ def commit_transfer(m: Machine, v: TransferId) -> None:
     "frames.ref_count",
     "frames.dirty",
     "transfers.reserved",
+    "demotions.demoted",
 )
 def hand_over(m: Machine, v: TransferId) -> None:
     """Give a stolen frame, contents and all, to the domain that was charged for it (assign_pages)."""
@@ -96,6 +97,7 @@ def hand_over(m: Machine, v: TransferId) -> None:
     frame.allocated = True
     frame.ref_count = 1
     frame.dirty = False
+    m.demotions[row.frame].demoted = False
     m.ghost.take(row.frame, holders.allocated(row.frame), typed=False, general=True)
     row.reserved = False
 

@@ -1,4 +1,4 @@
-"""Rows of the processor's translation caches."""
+"""Rows of the processor's translation caches: of whole translations, and of prefixes of walks."""
 
 from dataclasses import dataclass
 
@@ -22,3 +22,22 @@ class TlbEntry:
     domain: DomId = DomId(0)
     foreign: bool = False
     """It led to another domain's frame when it was filled: by the control domain's doing."""
+
+
+@dataclass(slots=True)
+class Prefix:
+    """The cached upper part of a walk (Intel SDM volume 3, 4.10.3): where to read on, and what is allowed."""
+
+    valid: bool = False
+    table: Mfn = NO_FRAME
+    """The frame whose words the walk reads next."""
+    writable: bool = False
+    """Every word of the prefix allows writing."""
+    user: bool = False
+    epoch: int = 0
+    """The CPU's flush epoch when it was filled."""
+    loads: int = 0
+    """How often the CPU had loaded CR3 alone when it was filled: that drops all prefixes."""
+    drops: int = 0
+    """How often INVLPG had dropped the CPU's prefixes when it was filled."""
+    domain: DomId = DomId(0)

@@ -24,9 +24,18 @@ def flush_cpu(m: Machine, cpu: Cpu) -> None:
     flush(m, cpu)
 
 
-@step("tlb.valid")
+@step("tlb.valid", "cpus.drops")
 def invalidate(m: Machine, cpu: Cpu, page: int) -> None:
-    """Drop a CPU's translation of one page (INVLPG, or an eviction at any moment)."""
+    """Drop a CPU's translation of one page, and its prefixes of walks to whatever address (INVLPG)."""
+    require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), EINVAL)
+    m.tlb[cpu, page].valid = False
+    row = m.cpus[cpu]
+    row.drops = row.drops + 1
+
+
+@step("tlb.valid")
+def evict(m: Machine, cpu: Cpu, page: int) -> None:
+    """Drop a CPU's translation of one page, as the processor may at any moment."""
     require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), EINVAL)
     m.tlb[cpu, page].valid = False
 

@@ -227,6 +227,7 @@ def flush(m: Machine, cpu: int) -> None:
     "frames.next_slot",
     "frames.linear",
     "frames.noncoherent",
+    "demotions.demoted",
 )
 def finish_flush(m: Machine, k: FlightId) -> None:
     """End the flush of a type change: a writable frame is done, others are validated next."""
@@ -236,6 +237,7 @@ def finish_flush(m: Machine, k: FlightId) -> None:
     require("every CPU was looked at", frame.cursor == m.cpu_count, EAGAIN)
     frame.flushing = False
     frame.noncoherent = False
+    m.demotions[flight.frame].demoted = False
     if frame.type == WRITABLE:
         frame.validated = True
         flight.mode = HELD
@@ -243,7 +245,25 @@ def finish_flush(m: Machine, k: FlightId) -> None:
         _begin_validation(flight, frame)
 
 
-@step("flights.mode", "frames.type_count", "frames.validated", "frames.next_slot", "frames.stamp")
+DEMOTED = (
+    "demotions.demoted",
+    "demotions.demoted_at",
+    "demotions.demoted_from",
+    "demotions.demoted_owner",
+)
+"""What is noted when a frame ceases to be a validated table."""
+
+
+def _note_demotion(m: Machine, f: Mfn, frame: Frame) -> None:
+    """Note that nothing links a table any more: from now on only what CPUs have cached leads to it."""
+    demotion = m.demotions[f]
+    demotion.demoted = True
+    demotion.demoted_at = m.world[0].clock
+    demotion.demoted_from = frame.type
+    demotion.demoted_owner = frame.owner
+
+
+@step("flights.mode", "frames.type_count", "frames.validated", "frames.next_slot", "frames.stamp", *DEMOTED)
 def drop_type(m: Machine, k: FlightId) -> None:
     """Drop a type reference; the last one of a page table starts its demotion (_put_page_type)."""
     flight = m.flights[k]
@@ -255,6 +275,7 @@ def drop_type(m: Machine, k: FlightId) -> None:
         EAGAIN,
     )
     if (frame.type_count == 1) & is_table(frame.type):
+        _note_demotion(m, flight.frame, frame)
         frame.validated = False
         frame.next_slot = m.pte.slots
         flight.mode = DEVALIDATING

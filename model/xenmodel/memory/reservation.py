@@ -46,6 +46,7 @@ def flush_free_frame(m: Machine, f: Mfn) -> None:
     "domains.pages",
     "words.word",
     "frames.dirty",
+    "demotions.demoted",
 )
 def allocate(m: Machine, f: Mfn, owner: DomId) -> None:
     """Give a free frame to a domain, scrubbed, with no type and one reference (assign_pages)."""
@@ -67,6 +68,7 @@ def allocate(m: Machine, f: Mfn, owner: DomId) -> None:
     frame.validated = False
     frame.linear = 0
     frame.noncoherent = False
+    m.demotions[f].demoted = False
     domain.pages = domain.pages + 1
     m.ghost.take(f, holders.allocated(f), typed=False, general=True)
 
@@ -128,7 +130,14 @@ def set_allocated_m2p(m: Machine, f: Mfn, owner: DomId, pfn: int) -> None:
     m.m2p[f].pfn = pfn
 
 
-@step("frames.owner", "frames.allocated", "frames.ref_count", "frames.dirty", "domains.pages")
+@step(
+    "frames.owner",
+    "frames.allocated",
+    "frames.ref_count",
+    "frames.dirty",
+    "domains.pages",
+    "demotions.demoted",
+)
 def give_back(m: Machine, f: Mfn, owner: DomId) -> None:
     """Return a stolen frame to its domain, contents and all (assign_page on a failed exchange)."""
     frame = m.frames[f]
@@ -140,6 +149,7 @@ def give_back(m: Machine, f: Mfn, owner: DomId) -> None:
     frame.allocated = True
     frame.ref_count = 1
     frame.dirty = False
+    m.demotions[f].demoted = False
     domain = m.domains[owner]
     domain.pages = domain.pages + 1
     m.ghost.take(f, holders.allocated(f), typed=False, general=True)

@@ -108,3 +108,20 @@ class MachineToPhys:
     """One entry of the machine-to-physical map."""
 
     pfn: int = NO_PFN
+
+
+@dataclass(slots=True)
+class Demotion:
+    """When a frame last ceased to be a validated table, since its type last changed. Seldom read by steps.
+
+    Until they are flushed, CPUs may walk through it by what they have cached (see hardware.representation).
+    """
+
+    demoted: bool = False
+    """Whether it did."""
+    demoted_at: int = 0
+    """Flush clock then."""
+    demoted_from: PageType = PageType.NONE
+    """What it was."""
+    demoted_owner: DomId = DOMID_INVALID
+    """Whose it was."""

@@ -22,13 +22,14 @@ from xenproofs.judge.tracking import StateView, names_in, premise_names
 KINDS: Final = {**MEMORY_KINDS, **GRANT_KINDS}
 """The kind of holder (the first part of its name) that each key type ranges over."""
 OWN_TABLES: Final[dict[str, tuple[str, ...]]] = {
-    "Mfn": ("frames", "counts"),
+    "Mfn": ("frames", "counts", "demotions"),
     "EntryId": ("entries", "words"),
     "WordId": ("words",),
     "VcpuId": ("vcpus", "upcalls", "waits", "notices", "handlers"),
     "FlightId": ("flights",),
     "Cpu": ("cpus",),
     "TlbKey": ("tlb",),
+    "PrefixId": ("prefixes",),
     "GdtPage": ("gdt",),
     "LdtPage": ("ldt",),
     "EventFrameId": ("event_frames",),

@@ -41,10 +41,10 @@ from xenmodel.events.rows import (
     Wait,
 )
 from xenmodel.grants.rows import ActiveGrant, CopySide, GrantTable, Mapping, Unmapping
-from xenmodel.hardware.rows import TlbEntry
+from xenmodel.hardware.rows import Prefix, TlbEntry
 from xenmodel.machine import Machine
 from xenmodel.memory.holders import Holder
-from xenmodel.memory.rows import Entry, Flight, Frame
+from xenmodel.memory.rows import Demotion, Entry, Flight, Frame
 from xenproofs.judge.adapter import plain, plain_words
 from xenproofs.judge.ghost import Counts, HoldRow
 from xenproofs.judge.recording import Journal
@@ -180,6 +180,8 @@ class StateView:
     cpus: Tracked[int, PhysicalCpu]
     dirty: Tracked[tuple[int, int], DirtyCpu]
     tlb: Tracked[tuple[int, int], TlbEntry]
+    prefixes: Tracked[tuple[int, int, int], Prefix]
+    demotions: Tracked[int, Demotion]
     world: Tracked[int, Globals]
     counts: Tracked[int, Counts]
     held: Tracked[tuple[int, Holder], HoldRow]
@@ -233,6 +235,8 @@ class StateView:
             cpus=Tracked(store_of(m.cpus)),
             dirty=Tracked(store_of(m.dirty)),
             tlb=Tracked(store_of(m.tlb)),
+            prefixes=Tracked(store_of(m.prefixes)),
+            demotions=Tracked(store_of(m.demotions)),
             world=Tracked(store_of(m.world)),
             counts=Tracked(store_of(ghosts.counts)),
             held=Tracked(store_of(ghosts.held)),

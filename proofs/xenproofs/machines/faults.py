@@ -9,6 +9,7 @@ from xenproofs.machines.catalogued import CACHED, CATALOGUED, CLAIM, COUNTED, LE
 from xenproofs.machines.event_faults import EVENT_FAULTS
 from xenproofs.machines.grant_faults import GRANT_FAULTS
 from xenproofs.machines.planting import Edit, Fault
+from xenproofs.machines.walk_faults import WALK_FAULTS
 
 LINKING = "memory.linking"
 
@@ -263,6 +264,8 @@ UNSEEN[TAKEN_OVER_TWICE.name] = (
 
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*CATALOGUED, *LIST, *INTERLEAVED, *EVENT_FAULTS)}
 """Every fault that is to be found."""
+WALKS: dict[str, Fault] = {fault.name: fault for fault in WALK_FAULTS}
+"""Those that an attack by prefixes of walks is to find."""
 GRANTS: dict[str, Fault] = {fault.name: fault for fault in GRANT_FAULTS}
 """Those that an attack by grants is to find."""
 
@@ -275,5 +278,5 @@ def fault_named(name: str) -> Fault | None:
     """
     if not name:
         return None
-    found = FAULTS.get(name) or GRANTS.get(name)
+    found = FAULTS.get(name) or GRANTS.get(name) or WALKS.get(name)
     return UNSEEN[name][0] if found is None else found

@@ -39,6 +39,19 @@ KINDS: dict[str, int] = {
 """Kinds of moves and how often they are drawn."""
 TLB_KINDS: dict[str, int] = {**KINDS, "map": 24, "fill": 16, "stale_store": 12, "switch": 10, "flush": 6}
 """The same for an attack on what processors cache."""
+WALK_KINDS: dict[str, int] = {
+    **{kind: KINDS[kind] for kind in ("update", "map", "page", "base", "reserve", "advance", "switch")},
+    "pin": 24,
+    "unpin": 16,
+    "prefix": 24,
+    "walk_on": 24,
+    "walk_to": 16,
+    "stale_store": 12,
+    "mark": 4,
+    "forget": 1,
+    "store": 6,
+}
+"""An attack by the prefixes of walks that processors cache."""
 GRANT_KINDS: dict[str, int] = {
     **{kind: KINDS[kind] for kind in ("update", "map", "pin", "unpin", "advance")},
     "load": 24,
@@ -68,6 +81,7 @@ EVENT_KINDS: dict[str, int] = {
 SUBSYSTEMS: dict[str, dict[str, int]] = {
     "memory": KINDS,
     "tlb": TLB_KINDS,
+    "walks": WALK_KINDS,
     "grants": GRANT_KINDS,
     "events": EVENT_KINDS,
 }
@@ -263,7 +277,7 @@ def parse(line: str) -> Move:
     """
     kind, *words = line.split()
     numbers = {name: int(value) for name, _, value in (word.partition("=") for word in words)}
-    known = {**KINDS, **GRANT_KINDS, **EVENT_KINDS}
+    known = {**KINDS, **WALK_KINDS, **GRANT_KINDS, **EVENT_KINDS}
     if kind not in known or not {"vcpu"} <= numbers.keys() <= {"vcpu", *NUMBERS}:
         raise ValueError(line)
     return Move(kind, numbers.pop("vcpu"), **numbers)

@@ -21,6 +21,7 @@ from xenproofs.machines.moves import (
     vcpu_of,
     word_of,
 )
+from xenproofs.machines.walking import WALKING
 from xenspec.vocabulary import DOMID_SELF, DomId
 
 FLAG_NAMES = ((pte.PRESENT, "p"), (pte.RW, "rw"), (pte.USER, "user"), (pte.PWT, "pwt"), (pte.PSE, "pse"))
@@ -51,7 +52,9 @@ def tell(move: Move) -> str:
     """Tell one move in a line."""
     vcpu = vcpu_of(move)
     who = (
-        f"cpu{move.vcpu % 2}" if move.kind in ("fill", "evict", "stale_store") else f"dom{vcpu[0]}.v{vcpu[1]}"
+        f"cpu{move.vcpu % 2}"
+        if move.kind in ("fill", "evict", "stale_store", *WALKING)
+        else f"dom{vcpu[0]}.v{vcpu[1]}"
     )
     words = [f"{who:8}", f"{call_name(move):30}", _what(move, DomId(vcpu[0]))]
     if move.pause:
@@ -71,6 +74,10 @@ def _what(move: Move, domain: DomId) -> str:
     if move.kind in ("load", "select", "fill", "evict", "stale_store", "flush"):
         return f"page {move.a % 16}"
     about = frame
+    if move.kind in ("walk_on", "walk_to", "mark", "forget"):
+        return f"prefix {move.a}, slot {SLOT_CHOICES[move.b]}"
+    if move.kind == "prefix":
+        return f"{frame}[{SLOT_CHOICES[move.b]}]"
     if move.kind in ("update", "batch"):
         about = f"{frame}[{SLOT_CHOICES[move.b]}] := {_entry(move, domain)}"
     elif move.kind in ("map", "store"):

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from xenmodel.hardware.tlb import fill, invalidate, store_through, switch_vcpu
+from xenmodel.hardware.tlb import evict, fill, store_through, switch_vcpu
 from xenmodel.hypercall import SPIN, Call, Marker, Steps
 from xenmodel.memory.rows import IDLE
 from xenmodel.step import Refused
@@ -20,6 +20,7 @@ from xenproofs.machines.laws import broken_laws
 from xenproofs.machines.moves import BOOT_L1, Move, address, extra, frame_of, vcpu_of, word_of
 from xenproofs.machines.planting import unplanted
 from xenproofs.machines.setup import DOMAINS, VCPUS_EACH, small_world
+from xenproofs.machines.walking import WALKING
 from xenspec.vocabulary import PAGE_SIZE, SLOTS, Cpu, EntryId, Mfn, VcpuId
 
 ASKS_ANYWAY = 7
@@ -69,6 +70,9 @@ class World:
             self._hardware(self._switch, move)
         elif move.kind in ("fill", "evict", "stale_store"):
             self._hardware(self._tlb, move)
+        elif move.kind in WALKING:
+            walks = WALKING[move.kind]
+            self._hardware(lambda one: walks(self.monitor.machine, one), move)
         elif move.kind == "advance":
             self._advance(vcpu_of(move), 1 + move.b)
         else:
@@ -194,7 +198,7 @@ class World:
         cpu = Cpu(move.vcpu % m.cpu_count)
         page = address(move.a) // PAGE_SIZE
         if move.kind == "evict":
-            invalidate(m, cpu, page)
+            evict(m, cpu, page)
         elif move.kind == "stale_store":
             domain = m.vcpus[m.cpus[cpu].current].domain
             store_through(m, cpu, page, move.b % SLOTS, word_of(domain, move.c, move.d))

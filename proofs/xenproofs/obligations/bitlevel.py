@@ -122,11 +122,19 @@ def adjustments() -> list[Fact]:
     )
     kept = meaning(pte.with_accessed_dirty_of, W, OLD)
     found += [Fact(f"keeping accessed and dirty leaves `{n}`", _same(f, kept, W)) for n, f in _DECODERS]
+    found.append(_bits_kept(kept))
     fast = meaning(pte.same_but_for_fast_path, OLD, W)
     found += [
         Fact(f"the fast path leaves `{n}`", terms.implication(fast, _same(f, OLD, W))) for n, f in _DECODERS
     ]
     return found
+
+
+def _bits_kept(kept: Term) -> Fact:
+    """Return that an update that keeps the accessed and dirty bits keeps those of both words."""
+    both = interpreted("bvor", BITS, _masked(W, pte.ACCESSED_DIRTY), _masked(OLD, pte.ACCESSED_DIRTY))
+    name = "keeping accessed and dirty loses neither the old bits nor the new"
+    return Fact(name, terms.equal(_masked(kept, pte.ACCESSED_DIRTY), both))
 
 
 _DECODERS: Final = (("present", pte.present), ("writable", pte.writable), ("target", pte.target))

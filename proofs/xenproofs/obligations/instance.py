@@ -73,6 +73,8 @@ def _universe(size: Size) -> dict[str, tuple[Term, ...]]:
         "cpu": _integers(tuple(range(size.cpus))),
         "page": _integers((0,)),
         "index": _integers((0,)),
+        "level": _integers((1, 2, 3)),
+        "prefix": _integers((0,)),
         "which": _integers((0, 1)),
         "number": _integers((0,)),
         "grant": _integers((0, 511)),
@@ -161,12 +163,19 @@ def exact(state: SymbolicMachine, made: Instance) -> list[Term]:
         found.append(terms.disjunction(terms.equal(next_slot, integer(n)) for n in next_slots))
         for slot in scope.universe["slot"]:
             found.append(_names_a_frame(state.words.field.read((f, slot))))
-    for table, field in (("frames", "owner"), ("vcpus", "domain"), ("tlb", "domain")):
+    for table, field in (("frames", "owner"), ("vcpus", "domain"), ("tlb", "domain"), ("prefixes", "domain")):
         held = state.tables[table].field(field)
         found.append(
             scope.forall(state.tables[table].kinds, lambda ks, h=held: _inside(h.read(ks), size.domains), "d")  # type: ignore[misc]
         )
+    found.append(scope.forall(state.prefixes.kinds, lambda ks: _leads_somewhere(state, ks), "p"))
     return found
+
+
+def _leads_somewhere(state: SymbolicMachine, keys: tuple[Term, ...]) -> Term:
+    """Return that a prefix, if there is one, leads to a frame of the universe."""
+    nowhere = terms.equal(state.prefixes.field("table").read(keys), NO_FRAME)
+    return terms.negation(terms.conjunction([state.prefixes.field("valid").read(keys), nowhere]))
 
 
 def _names_a_frame(word: Term) -> Term:

@@ -5,20 +5,25 @@ Written like invariants. Each says what it is for; one that no proof needs is de
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
+from xenmodel.hardware.representation import State as TlbState
+from xenmodel.hardware.representation import may_be_walked
 from xenmodel.memory import holders
+from xenmodel.memory.holding import HeldState
 from xenmodel.memory.rows import NO_FRAME, Place
-from xenproofs.symbolic.sorts import K_FRAME, K_REF, K_SLOT
-from xenspec.logic import Not, implies
-from xenspec.vocabulary import DOMID_INVALID, NO_TYPE, SEG, SHARED, WRITABLE
+from xenproofs.symbolic.sorts import K_CPU, K_FRAME, K_REF, K_SLOT
+from xenspec.logic import Not, both, conj, implies
+from xenspec.vocabulary import DOMID_INVALID, L1, NO_TYPE, SEG, SHARED, WRITABLE, EntryId
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from xenmodel.memory.holders import Holder
-    from xenmodel.memory.holding import EntryHold, HeldState
+    from xenmodel.memory.holding import EntryHold
     from xenproofs.symbolic.sorts import Kind
+    from xenspec.memory.entries import AuthorRow, GrantedRow
+    from xenspec.table import ReadTable
     from xenspec.vocabulary import Mfn, WordId
 
 Holding = tuple[int, "Holder"]
@@ -51,13 +56,11 @@ def flush_precedes_the_work(s: HeldState, f: Mfn) -> bool:
     )
 
 
-def no_frame_is_free_and_no_memory(s: HeldState, f: Mfn) -> bool:
-    """The number that names no frame is held by nobody, is not memory and has no type."""
+def no_frame_is_free_and_no_memory(s: WalkedState, f: Mfn) -> bool:
+    """The number that names no frame is held by nobody, is not memory, has no type, and never was a table."""
     frame = s.frames[f]
-    return implies(
-        f == NO_FRAME,
-        lambda: (frame.ref_count == 0) & (frame.place == Place.IO) & (frame.type == NO_TYPE),
-    )
+    unused = (frame.ref_count == 0) & Not(frame.validated) & Not(s.demotions[f].demoted)
+    return implies(f == NO_FRAME, lambda: unused & (frame.place == Place.IO) & (frame.type == NO_TYPE))
 
 
 def live_frame_has_an_owner(s: HeldState, f: Mfn) -> bool:
@@ -84,6 +87,131 @@ def looked_at_descriptor_is_stored(s: HeldState, w: WordId) -> bool:
     )
 
 
+def free_frame_is_not_validated(s: HeldState, f: Mfn) -> bool:
+    """A frame that nobody holds is validated as nothing."""
+    return implies(s.frames[f].ref_count == 0, lambda: Not(s.frames[f].validated))
+
+
+def mapped_frame_is_not_free(s: HeldState, e: EntryId) -> bool:
+    """What a linked entry holds is held by somebody."""
+    row = s.entries[e]
+    return implies(row.linked & row.backed, lambda: s.frames[row.target].ref_count > 0)
+
+
+# --- What a demoted table's words still lead to -------------------------------------------------------------
+
+
+class WalkedState(HeldState, TlbState, Protocol):
+    """The state that the lemmas about cached prefixes read."""
+
+    @property
+    def authors(self) -> ReadTable[tuple[int, int], AuthorRow]: ...  # noqa: D102 - named by its table
+    @property
+    def granted(self) -> ReadTable[tuple[int, int], GrantedRow]: ...  # noqa: D102
+
+
+def frame_that_may_be_walked_is_ahead_of_its_flush(s: WalkedState, h: tuple[int, int]) -> bool:
+    """What a CPU may have cached the way to is not given away, nor its type changed, before its flush."""
+    c, f = h
+    frame = s.frames[f]
+    return implies(
+        both(_exists(s, c), lambda: may_be_walked(s, c, f)) & (frame.flushing | (frame.ref_count == 0)),
+        lambda: c >= frame.cursor,
+    )
+
+
+def _exists(s: WalkedState, c: int) -> bool:
+    return (c >= 0) & (c < s.cpu_count)
+
+
+def word_of_a_demoted_table_leads_to_a_table(s: WalkedState, h: tuple[int, int, int]) -> bool:
+    """Above L1, a word that a CPU may still read names the owner's table, or what the CPU may walk too."""
+    c, t, slot = h
+    d = s.demotions[t]
+    return implies(_may_be_read(s, c, t, slot) & (d.demoted_from > L1), lambda: _names_a_table(s, c, t, slot))
+
+
+def _may_be_read(s: WalkedState, c: int, t: int, slot: int) -> bool:
+    """The CPU may walk through what was a table, by a word of the guest's that is linked no more."""
+    mine = (
+        (s.demotions[t].demoted_from != s.pte.xen_level) | (slot < s.pte.xen_first) | (slot >= s.pte.xen_end)
+    )
+    return (
+        _exists(s, c)
+        & may_be_walked(s, c, t)
+        & mine
+        & s.pte.present(s.words[t, slot])
+        & Not(s.entries[t, slot].linked)
+    )
+
+
+def _names_a_table(s: WalkedState, c: int, t: int, slot: int) -> bool:
+    """The word's target is, or was when the CPU could still get there, a table as the word needs it."""
+    word, d = s.words[t, slot], s.demotions[t]
+    g = s.pte.target(word)
+    frame, was = s.frames[g], s.demotions[g]
+    return Not(s.pte.large(word)) & (
+        (frame.validated & (frame.owner == d.demoted_owner) & _fits(s, word, d.demoted_from, frame.type))
+        | (
+            may_be_walked(s, c, g)
+            & (was.demoted_owner == d.demoted_owner)
+            & _fits(s, word, d.demoted_from, was.demoted_from)
+        )
+    )
+
+
+def _fits(s: WalkedState, word: int, level: int, kind: int) -> bool:
+    """A table of `level` may link one of `kind`: of the level below, or of its own if read-only."""
+    return (kind == level - 1) | ((kind == level) & Not(s.pte.writable(word)))
+
+
+def word_of_a_demoted_l1_table_leads_to_memory(s: WalkedState, h: tuple[int, int, int]) -> bool:
+    """What a CPU may still reach by a word of a demoted L1 table is its owner's, or flushed in time."""
+    c, t, slot = h
+    d, e = s.demotions[t], s.entries[t, slot]
+    g = s.pte.target(s.words[t, slot])
+    return implies(
+        _may_be_read(s, c, t, slot) & (d.demoted_from == L1) & e.backed,
+        lambda: (
+            _is_flushed_in_time(s, c, g)
+            & (
+                _is_authorised(s, t, slot, g)
+                | (
+                    ((s.frames[g].owner == d.demoted_owner) | (s.frames[g].ref_count == 0))
+                    & implies(s.pte.writable(s.words[t, slot]), lambda: _is_memory(s, c, g))
+                )
+            )
+        ),
+    )
+
+
+def _is_authorised(s: WalkedState, t: int, slot: int, g: int) -> bool:
+    """The word mapped another domain's frame, by the control domain or a grant."""
+    e = EntryId((t, slot))
+    return (s.frames[g].owner != s.demotions[t].demoted_owner) & (
+        s.domains[s.authors[e].domain].privileged | s.granted[e].readable | s.granted[e].writable
+    )
+
+
+def _is_flushed_in_time(s: WalkedState, c: int, g: int) -> bool:
+    """Before a free frame is given away the CPU is flushed."""
+    frame = s.frames[g]
+    return implies(frame.ref_count == 0, lambda: (frame.stamp >= s.cpus[c].flushed_at) & (c >= frame.cursor))
+
+
+def _is_memory(s: WalkedState, c: int, g: int) -> bool:
+    """The frame is writable memory, or free, or the CPU is to be flushed; and it was no table since."""
+    frame = s.frames[g]
+    return conj(
+        (frame.type == WRITABLE) | (frame.ref_count == 0) | (frame.flushing & (c >= frame.cursor)),
+        implies(
+            (frame.type != WRITABLE) | (frame.type_count == 0),
+            lambda: frame.stamp >= s.cpus[c].flushed_at,
+        ),
+        Not(s.demotions[g].demoted),
+    )
+
+
 LEMMAS: Final[tuple[tuple[tuple[Kind, ...], Callable[..., object]], ...]] = (
     ((K_FRAME, K_REF), typed_holder_is_a_general_holder),
     ((K_FRAME,), page_of_xen_is_allocated),
@@ -94,4 +222,100 @@ LEMMAS: Final[tuple[tuple[tuple[Kind, ...], Callable[..., object]], ...]] = (
     ((K_FRAME, K_FRAME, K_SLOT), typed_entry_hold_is_of_a_linked_entry),
     ((K_FRAME, K_FRAME, K_SLOT), typed_entry_hold_is_of_a_validated_frame),
     ((K_FRAME, K_SLOT), looked_at_descriptor_is_stored),
+    ((K_FRAME,), free_frame_is_not_validated),
+    ((K_FRAME, K_SLOT), mapped_frame_is_not_free),
+    ((K_CPU, K_FRAME), frame_that_may_be_walked_is_ahead_of_its_flush),
+    ((K_CPU, K_FRAME, K_SLOT), word_of_a_demoted_table_leads_to_a_table),
+    ((K_CPU, K_FRAME, K_SLOT), word_of_a_demoted_l1_table_leads_to_memory),
 )
+
+_ENTRIES: Final = (
+    "table_entry_links_the_level_below",
+    "linear_entry_links_its_own_level_read_only",
+    "unbacked_link_is_to_itself_read_only",
+    "linked_entry_is_of_a_table_of_its_level",
+    "frame_without_a_type_is_not_in_use",
+    "validated_table_has_every_slot",
+    "frame_at_work_has_one_holder",
+    "linked_slot_is_below_next_slot",
+    "linked_entry_agrees_with_its_word",
+    "present_slot_below_next_slot_is_linked",
+)
+_PREFIXES: Final = (
+    *_ENTRIES,
+    "prefix_is_on_a_cpu_that_exists",
+    "prefix_leads_to_a_table_or_what_was_one",
+    "demoted_frame_is_nothing_else_yet",
+    "demoted_frame_stays_with_its_owner",
+    "word_of_a_demoted_table_leads_to_a_table",
+)
+_ENDS: Final = (
+    "frame_that_may_be_walked_is_ahead_of_its_flush",
+    "flush_precedes_the_work",
+    "free_frame_is_not_validated",
+)
+_LEAVES: Final = (
+    *_PREFIXES,
+    *_ENDS,
+    "demoted_frame_out_of_use_is_stamped",
+    "word_of_a_demoted_l1_table_leads_to_memory",
+    "mapped_frame_is_not_free",
+    "writable_entry_targets_writable_frame",
+    "mapping_is_authorised",
+)
+_OF_WORDS: Final = (
+    "validated_table_is_in_use",
+    "flight_finds_its_frame_as_it_left_it",
+    "frame_that_may_be_walked_is_ahead_of_its_flush",
+    "demoted_frame_is_nothing_else_yet",
+    "demoted_frame_out_of_use_is_stamped",
+    "demoted_frame_stays_with_its_owner",
+    "flush_precedes_the_work",
+    "flush_is_not_in_the_future",
+    "free_frame_is_not_validated",
+    "memory_is_validated",
+)
+_DEMOTING: Final = (
+    *_OF_WORDS,
+    "frame_without_a_type_is_not_in_use",
+    "validated_table_has_every_slot",
+    "present_slot_below_next_slot_is_linked",
+)
+_MARKED: Final = tuple(
+    f"using an entry, {how} a store, leaves `{what}`"
+    for how in ("with", "without")
+    for what in ("present", "writable", "large", "target")
+)
+_GRANTED: Final = (
+    *_OF_WORDS,
+    "no_frame_is_free_and_no_memory",
+    "page_of_a_table_is_writable_memory",
+    "page_of_status_is_writable_memory",
+    "copy_is_of_what_was_granted",
+)
+_STORED: Final = (*_OF_WORDS, "cached_writable_was_no_table_since")
+NEAR: Final[dict[str, tuple[str, ...]]] = {
+    "extend_prefix.prefix_leads_to_a_table_or_what_was_one": _PREFIXES,
+    "extend_prefix.prefix_of_a_frame_out_of_use_is_ahead_of_its_flush": (*_PREFIXES, *_ENDS),
+    "fill_through.cached_writable_translation_reaches_no_table": _LEAVES,
+    "fill_through.cached_translation_stays_with_its_owner": _LEAVES,
+    "fill_through.cached_writable_targets_writable_or_is_to_be_flushed": _LEAVES,
+    "fill_through.cached_writable_out_of_use_is_stamped": _LEAVES,
+    "fill_through.cached_free_frame_is_stamped": _LEAVES,
+    "fill_through.cached_free_frame_is_ahead_of_its_flush": _LEAVES,
+    "fill_through.cached_writable_was_no_table_since": _LEAVES,
+    "drop_type.word_of_a_demoted_table_leads_to_a_table": _DEMOTING,
+    "drop_type.word_of_a_demoted_l1_table_leads_to_memory": _DEMOTING,
+    "mark_used.word_of_a_demoted_table_leads_to_a_table": _MARKED,
+    "mark_used.word_of_a_demoted_l1_table_leads_to_memory": _MARKED,
+    "mark_through.word_of_a_demoted_table_leads_to_a_table": _MARKED,
+    "mark_through.word_of_a_demoted_l1_table_leads_to_memory": _MARKED,
+    "store_through.word_of_a_demoted_table_leads_to_a_table": _STORED,
+    "store_through.word_of_a_demoted_l1_table_leads_to_memory": _STORED,
+    "grants.word_of_a_demoted_table_leads_to_a_table": _GRANTED,
+    "grants.word_of_a_demoted_l1_table_leads_to_memory": _GRANTED,
+    "word_of_a_demoted_table_leads_to_a_table": _OF_WORDS,
+    "word_of_a_demoted_l1_table_leads_to_memory": _OF_WORDS,
+}
+"""What a statement follows from most often beside itself, statements and axioms: by its name, or by that of a
+step, or of a subsystem, and its own."""

@@ -29,10 +29,11 @@ LEANS: Final[dict[str, tuple[str, ...]]] = {
     "table_link_gains_no_write_permission_in_place": (
         "linear_entry_links_its_own_level_read_only",
         "unbacked_link_is_to_itself_read_only",
-    )
+    ),
+    "word_of_a_demoted_table_leads_to_a_table": ("ownerless_frame_is_unused",),
 }
-"""Invariants from which a rule follows: they are proved of the state after the step by themselves, and
-may be assumed of it here."""
+"""Invariants from which a rule or a lemma follows: they are proved of the state after the step by themselves,
+and may be assumed of it here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from xenproofs.obligations.contracts import contract_goals
 from xenproofs.obligations.deciding import Decider, Obligation, solver
 from xenproofs.obligations.event_lemmas import NEAR_EVENTS
 from xenproofs.obligations.grant_lemmas import NEAR_GRANTS
+from xenproofs.obligations.lemmas import NEAR as NEAR_MEMORY
 from xenproofs.obligations.movements import LEANS, movements
 from xenproofs.obligations.outcomes import Kind, Outcome, StepReport
 from xenproofs.obligations.realms import EVENTS, GRANTS, MEMORY, REALMS, Realm, realm_of_step
@@ -40,7 +41,7 @@ FEASIBLE: Final = Z3(rlimit=6_000)
 """Closing a side of a fork is worth little work: a side that stays open costs obligations, not soundness."""
 VACUOUS: Final = Z3(rlimit=30_000)
 """Whether any state takes a path; a proof's core tells what this does not find."""
-NEAR: Final = {**NEAR_EVENTS, **NEAR_GRANTS}
+NEAR: Final = {**NEAR_EVENTS, **NEAR_GRANTS, **NEAR_MEMORY}
 EVERYTHING: Final = 100
 """Percent."""
 
@@ -96,7 +97,9 @@ def before(disabled: frozenset[str] = frozenset(), without: frozenset[str] = fro
     formulas = {s.name: s.formula(state) for s in kept}
     of = {r.name: [formulas[s.name] for s in kept if s.realm == r] for r in REALMS}
     of[MEMORY.name] += [*state.background(), *state.ghost.counted_sets(state.entries)]
-    of[MEMORY.name] += [fact for _, fact in word_axioms(scope, disabled)]
+    axioms = {axiom.name: fact for axiom, fact in word_axioms(scope, disabled)}
+    of[MEMORY.name] += axioms.values()
+    formulas |= axioms
     of[EVENTS.name] += state.census.axioms(EVENT_FAMILIES)
     of[GRANTS.name] += [*of[MEMORY.name], *state.census.axioms(GRANT_FAMILIES)]
     return Before(kept, formulas, state, of)
@@ -110,8 +113,8 @@ class StepProof:
         self.options = options
         self.start = before(options.disabled, options.without)
         self.realm = realm_of_step(subject.subsystem, subject.writes)
-        assumed = subject.preconditions(self.start.state)
-        self.known = {name: [*known, *assumed] for name, known in self.start.known.items()}
+        self.assumed = subject.preconditions(self.start.state)
+        self.known = {name: list(known) for name, known in self.start.known.items()}
         self.cache = Cache(subject.name, enabled=options.cache)
         self.report = StepReport(subject.name, subject.subsystem)
         solvers = [solver(name, options.seed, options.rlimit) for name in options.solvers]
@@ -140,7 +143,7 @@ class StepProof:
         path.outcome = self.subject.run(self.machine)
 
     def _feasible(self, conditions: list[Term]) -> bool:
-        known = [*self.known[self.realm.name], *conditions]
+        known = [*self.known[self.realm.name], *self.assumed, *conditions]
         return self.decider.ask(FEASIBLE, known, self.realm).verdict is not Verdict.UNSAT
 
     def _path(self, number: int, path: Path) -> None:
@@ -159,7 +162,7 @@ class StepProof:
         undeclared = sorted(set(written) - self.subject.writes)
         if undeclared:
             self._note(number, "declared writes", Kind.VIOLATED, f"wrote {', '.join(undeclared)}")
-        assumed = [*path.conditions, *path.facts]
+        assumed = [*self.assumed, *path.conditions, *path.facts]
         whole = [*self.known[self.realm.name], *assumed]
         if self.decider.ask(VACUOUS, whole, self.realm).verdict is Verdict.UNSAT:
             self.report.unreachable += 1
@@ -181,8 +184,9 @@ class StepProof:
             if after[s.name] is self.start.formulas[s.name]:
                 self.report.trivial += 1
             else:
-                near = [n for n in (s.name, *NEAR.get(s.name, ())) if n in after]
-                given = tuple(self.start.formulas[n] for n in near)
+                formulas = self.start.formulas
+                given = tuple(formulas[n] for n in (s.name, *self._near(s.name)) if n in formulas)
+                given += tuple(after[n] for n in LEANS.get(s.name, ()) if n in after)
                 realm = own if s.realm == MEMORY else s.realm
                 goals.append(Goal(s.name, after[s.name], given, realm))
         for m in movements(machine.written()):
@@ -190,6 +194,13 @@ class StepProof:
             goals.append(Goal(m.name, m.formula(self.start.state, machine), given, own))
         contract = contract_goals(self.subject, self.start.state, machine)
         return goals + [Goal(name, formula, realm=own) for name, formula in contract]
+
+    def _near(self, name: str) -> tuple[str, ...]:
+        """Return the names of what a statement follows from most often, of this step."""
+        for place in (f"{self.subject.name}.", f"{self.subject.subsystem}."):
+            if f"{place}{name}" in NEAR:
+                return NEAR[f"{place}{name}"]
+        return NEAR.get(name, ())
 
     def outcomes(self, number: int, goals: list[Goal], assumed: list[Term]) -> list[Outcome] | None:
         """Decide what must hold after a path; nothing if no state takes it."""

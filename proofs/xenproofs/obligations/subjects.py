@@ -23,11 +23,13 @@ from xenproofs.symbolic.sorts import (
     K_GRANT,
     K_HANDLE,
     K_INDEX,
+    K_LEVEL,
     K_NUMBER,
     K_PAGE,
     K_PIRQ,
     K_PLACE,
     K_PORT,
+    K_PREFIX,
     K_PRIORITY,
     K_SIDE,
     K_SLOT,
@@ -69,6 +71,8 @@ BY_NAME: Final = {
     "slot": K_SLOT,
     "page": K_PAGE,
     "index": K_INDEX,
+    "level": K_LEVEL,
+    "prefix": K_PREFIX,
     "which": K_WHICH,
     "port": K_PORT,
     "link": K_PORT,
@@ -104,7 +108,17 @@ TUPLES: Final[tuple[tuple[object, tuple[Kind, ...]], ...]] = (
 def _own_or_writable(state: SymbolicMachine, values: dict[str, Value]) -> object:
     x = state.tlb[values["cpu"], values["page"]]
     foreign = Truth(lift(x.foreign, BOOL), state.path)
-    return foreign.negated() | (state.frames[x.frame].type == PageType.WRITABLE)
+    frame = state.frames[x.frame]
+    return foreign.negated() | ((frame.type == PageType.WRITABLE) & frame.validated)
+
+
+def _marked_as_foreign(state: SymbolicMachine, values: dict[str, Value]) -> object:
+    k = state.prefixes[values["cpu"], 1, values["prefix"]]
+    entry = k.table, values["slot"]
+    others = state.frames[state.pte.target(state.words[entry])].owner != k.domain
+    author, grant = state.domains[state.authors[entry].domain], state.granted[entry]
+    authorised = Truth(lift(author.privileged, BOOL), state.path) | grant.readable | grant.writable
+    return values["foreign"] == (others & authorised)
 
 
 def _no_third_party(state: SymbolicMachine, values: dict[str, Value]) -> object:
@@ -128,6 +142,13 @@ ASSUMED: Final[dict[str, tuple[str, Callable[[SymbolicMachine, dict[str, Value]]
     ),
     "install": (THIRD_PARTY, _no_third_party),
     "replace": (THIRD_PARTY, _no_third_party),
+    "fill_through": (
+        (
+            "`foreign` marks what the control domain or a grant has mapped of another domain: it is a mark, "
+            "and changes nothing that the processor does."
+        ),
+        _marked_as_foreign,
+    ),
 }
 """What is assumed of whoever takes a step, in words and as a formula; docs/trusted.md lists it."""
 

@@ -52,6 +52,10 @@ K_DOMAIN: Final = Kind("domain", INT)
 K_SLOT: Final = Kind("slot", INT)
 K_CPU: Final = Kind("cpu", INT)
 K_PAGE: Final = Kind("page", INT)
+K_LEVEL: Final = Kind("level", INT)
+"""The level at which a walk reads a table."""
+K_PREFIX: Final = Kind("prefix", INT)
+"""A range of addresses."""
 K_INDEX: Final = Kind("index", INT)
 K_WHICH: Final = Kind("which", INT)
 """Which of a vCPU's base pointers: 0 kernel, 1 user."""

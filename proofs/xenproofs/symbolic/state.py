@@ -36,8 +36,8 @@ from xenmodel.events.rows import (
     Wait,
 )
 from xenmodel.grants.rows import ActiveGrant, CopySide, GrantTable, Mapping, Transfer, Unmapping
-from xenmodel.hardware.rows import TlbEntry
-from xenmodel.memory.rows import Entry, Flight, Frame, MachineToPhys
+from xenmodel.hardware.rows import Prefix, TlbEntry
+from xenmodel.memory.rows import Demotion, Entry, Flight, Frame, MachineToPhys
 from xenproofs.symbolic import terms
 from xenproofs.symbolic.census import Census
 from xenproofs.symbolic.ghost import CountsTable, HeldTable, SymbolicGhost
@@ -54,11 +54,13 @@ from xenproofs.symbolic.sorts import (
     K_GRANT,
     K_HANDLE,
     K_INDEX,
+    K_LEVEL,
     K_NUMBER,
     K_PAGE,
     K_PIRQ,
     K_PLACE,
     K_PORT,
+    K_PREFIX,
     K_PRIORITY,
     K_SIDE,
     K_SLOT,
@@ -95,6 +97,8 @@ SCHEMA: Final[dict[str, tuple[type, tuple[Kind, ...]]]] = {
     "dirty": (DirtyCpu, (K_DOMAIN, K_CPU)),
     "tlb": (TlbEntry, (K_CPU, K_PAGE)),
     "world": (Globals, (K_NUMBER,)),
+    "prefixes": (Prefix, (K_CPU, K_LEVEL, K_PREFIX)),
+    "demotions": (Demotion, (K_FRAME,)),
     "channels": (Channels, (K_DOMAIN,)),
     "ports": (Port, (K_DOMAIN, K_PORT)),
     "signals": (Signal, (K_DOMAIN, K_PORT)),
@@ -171,8 +175,8 @@ class SymbolicMachine:
         self.unattributed = self.tables["unattributed"]
         self.cpus = self.tables["cpus"]
         self.dirty = self.tables["dirty"]
-        self.tlb = self.tables["tlb"]
-        self.world = self.tables["world"]
+        self.tlb, self.prefixes = self.tables["tlb"], self.tables["prefixes"]
+        self.world, self.demotions = self.tables["world"], self.tables["demotions"]
         self._add_event_channels()
         self._add_grants()
         self.words = SymbolicWords(path, scope)

@@ -51,7 +51,9 @@ class Options(TypedDict):
 
 
 @click.command("fuzz")
-@click.argument("subsystem", type=click.Choice(["memory", "tlb", "grants", "events"]), default="memory")
+@click.argument(
+    "subsystem", type=click.Choice(["memory", "tlb", "walks", "grants", "events"]), default="memory"
+)
 @click.option(
     "--time", "seconds", type=Duration(), default="10m", show_default=True, help="How long to search."
 )
