@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol
 
+from xenproofs.obligations.lemmas import NEAR, WalkedState, may_be_read
 from xenproofs.symbolic.sorts import K_CPU, K_FRAME, K_PAGE, K_SLOT
 from xenspec.logic import Not, both, implies, ite
+from xenspec.vocabulary import L1
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -58,8 +60,24 @@ class Backer(Protocol):
     def place(self) -> int: ...  # noqa: D102
 
 
-class State(Protocol):
+class Past(Protocol):
+    """What an entry that is unlinked mapped, and rests on: its handle, or an unmapping that waits."""
+
+    @property
+    def foreign(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
+    def waits(self) -> bool: ...  # noqa: D102
+    @property
+    def vcpu(self) -> VcpuId: ...  # noqa: D102
+    @property
+    def place(self) -> int: ...  # noqa: D102
+
+
+class State(WalkedState, Protocol):
     """The state that the lemmas read."""
+
+    @property
+    def pasts(self) -> ReadTable[tuple[int, int], Past]: ...  # noqa: D102
 
     @property
     def frames(self) -> ReadTable[int, FrameView]: ...  # noqa: D102 - named by its table
@@ -149,14 +167,66 @@ def foreign_translation_rests_on_a_use(s: State, k: TlbKey) -> bool:
     )
 
 
+def foreign_word_of_a_demoted_table_rests_on_a_use(s: State, h: tuple[int, int, int]) -> bool:
+    """What a CPU may still reach of another domain's by a demoted table rests on a mapping, or its unmapping.
+
+    The unmapping waits for a flush that every CPU which may have cached the way to the table is yet to make.
+    """
+    c, t, slot = h
+    past, word, owner = s.pasts[t, slot], s.words[t, slot], s.demotions[t].demoted_owner
+    mapping, unmapping = s.mappings[owner, s.rests[t, slot].handle], s.unmappings[past.vcpu, past.place]
+    g, writable = s.pte.target(word), s.pte.writable(word)
+    return implies(
+        may_be_read(s, c, t, slot)
+        & (s.demotions[t].demoted_from == L1)
+        & s.entries[t, slot].backed
+        & past.foreign
+        & _needs_grants(s, owner),
+        lambda: (
+            (s.frames[g].owner != owner)
+            & ite(
+                past.waits,
+                unmapping.host
+                & (past.vcpu[0] == owner)
+                & (unmapping.frame == g)
+                & (Not(writable) | Not(unmapping.readonly))
+                & (unmapping.stamp >= s.cpus[c].flushed_at),
+                mapping.pinned
+                & mapping.host
+                & (mapping.stored | mapping.live)
+                & (mapping.frame == g)
+                & (Not(writable) | Not(mapping.readonly)),
+            )
+        ),
+    )
+
+
 GRANT_LEMMAS: Final[tuple[tuple[tuple[Kind, ...], Callable[..., object]], ...]] = (
     ((K_FRAME, K_SLOT), foreign_entry_rests_on_a_mapping),
     ((K_FRAME, K_SLOT), foreign_entry_of_a_control_domain_is_its_own_doing),
     ((K_CPU, K_PAGE), foreign_translation_rests_on_a_use),
+    ((K_CPU, K_FRAME, K_SLOT), foreign_word_of_a_demoted_table_rests_on_a_use),
 )
 """Each lemma with the kinds of its keys."""
 
+_WORD: Final = "word_of_a_demoted_l1_table_leads_to_memory"
+_STALE: Final = "foreign_word_of_a_demoted_table_rests_on_a_use"
+_RESTS: Final = ("foreign_entry_rests_on_a_mapping", "linked_entry_agrees_with_its_word", _WORD)
 NEAR_GRANTS: Final[dict[str, tuple[str, ...]]] = {
+    **{name.replace(_WORD, _STALE): (*_RESTS, *near) for name, near in NEAR.items() if name.endswith(_WORD)},
+    f"unmap_host.{_STALE}": (
+        *_RESTS,
+        "an empty word",
+        "flush_is_not_in_the_future",
+        "demoted_frame_stays_with_its_owner",
+        "live_frame_has_an_owner",
+        "validated_table_is_in_use",
+    ),
+    "fill_through.foreign_translation_rests_on_a_use": (
+        *NEAR["fill_through.cached_free_frame_is_stamped"],
+        *_RESTS,
+        _STALE,
+    ),
     "mapping_is_authorised": (
         "foreign_entry_rests_on_a_mapping",
         "foreign_entry_of_a_control_domain_is_its_own_doing",

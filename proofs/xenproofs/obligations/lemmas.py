@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from xenmodel.memory.holders import Holder
     from xenmodel.memory.holding import EntryHold
     from xenproofs.symbolic.sorts import Kind
-    from xenspec.memory.entries import AuthorRow, GrantedRow
     from xenspec.table import ReadTable
     from xenspec.vocabulary import Mfn, WordId
 
@@ -101,13 +100,20 @@ def mapped_frame_is_not_free(s: HeldState, e: EntryId) -> bool:
 # --- What a demoted table's words still lead to -------------------------------------------------------------
 
 
+class Past(Protocol):
+    """What an entry mapped until it was unlinked last."""
+
+    @property
+    def foreign(self) -> bool:
+        """A frame of another domain than its table's."""
+        ...
+
+
 class WalkedState(HeldState, TlbState, Protocol):
     """The state that the lemmas about cached prefixes read."""
 
     @property
-    def authors(self) -> ReadTable[tuple[int, int], AuthorRow]: ...  # noqa: D102 - named by its table
-    @property
-    def granted(self) -> ReadTable[tuple[int, int], GrantedRow]: ...  # noqa: D102
+    def pasts(self) -> ReadTable[tuple[int, int], Past]: ...  # noqa: D102 - named by its table
 
 
 def frame_that_may_be_walked_is_ahead_of_its_flush(s: WalkedState, h: tuple[int, int]) -> bool:
@@ -128,10 +134,10 @@ def word_of_a_demoted_table_leads_to_a_table(s: WalkedState, h: tuple[int, int, 
     """Above L1, a word that a CPU may still read names the owner's table, or what the CPU may walk too."""
     c, t, slot = h
     d = s.demotions[t]
-    return implies(_may_be_read(s, c, t, slot) & (d.demoted_from > L1), lambda: _names_a_table(s, c, t, slot))
+    return implies(may_be_read(s, c, t, slot) & (d.demoted_from > L1), lambda: _names_a_table(s, c, t, slot))
 
 
-def _may_be_read(s: WalkedState, c: int, t: int, slot: int) -> bool:
+def may_be_read(s: WalkedState, c: int, t: int, slot: int) -> bool:
     """The CPU may walk through what was a table, by a word of the guest's that is linked no more."""
     mine = (
         (s.demotions[t].demoted_from != s.pte.xen_level) | (slot < s.pte.xen_first) | (slot >= s.pte.xen_end)
@@ -171,11 +177,11 @@ def word_of_a_demoted_l1_table_leads_to_memory(s: WalkedState, h: tuple[int, int
     d, e = s.demotions[t], s.entries[t, slot]
     g = s.pte.target(s.words[t, slot])
     return implies(
-        _may_be_read(s, c, t, slot) & (d.demoted_from == L1) & e.backed,
+        may_be_read(s, c, t, slot) & (d.demoted_from == L1) & e.backed,
         lambda: (
             _is_flushed_in_time(s, c, g)
             & (
-                _is_authorised(s, t, slot, g)
+                _was_mapped(s, t, slot, g)
                 | (
                     ((s.frames[g].owner == d.demoted_owner) | (s.frames[g].ref_count == 0))
                     & implies(s.pte.writable(s.words[t, slot]), lambda: _is_memory(s, c, g))
@@ -185,12 +191,13 @@ def word_of_a_demoted_l1_table_leads_to_memory(s: WalkedState, h: tuple[int, int
     )
 
 
-def _is_authorised(s: WalkedState, t: int, slot: int, g: int) -> bool:
-    """The word mapped another domain's frame, by the control domain or a grant."""
-    e = EntryId((t, slot))
-    return (s.frames[g].owner != s.demotions[t].demoted_owner) & (
-        s.domains[s.authors[e].domain].privileged | s.granted[e].readable | s.granted[e].writable
-    )
+def _was_mapped(s: WalkedState, t: int, slot: int, g: int) -> bool:
+    """The frame is another domain's, and was when its entry was unlinked: `mapping_is_authorised` held of it.
+
+    Since a handle may end, or come to name another frame, while the word is still there, what allowed the
+    mapping is not asked of the handle that it rested on: that was proved while the entry was linked.
+    """
+    return (s.frames[g].owner != s.demotions[t].demoted_owner) & s.pasts[t, slot].foreign
 
 
 def _is_flushed_in_time(s: WalkedState, c: int, g: int) -> bool:
@@ -314,6 +321,19 @@ NEAR: Final[dict[str, tuple[str, ...]]] = {
     "store_through.word_of_a_demoted_l1_table_leads_to_memory": _STORED,
     "grants.word_of_a_demoted_table_leads_to_a_table": _GRANTED,
     "grants.word_of_a_demoted_l1_table_leads_to_memory": _GRANTED,
+    "mark_descriptor.word_of_a_demoted_table_leads_to_a_table": (
+        "demoted_frame_is_nothing_else_yet",
+        "gdt_page_is_of_the_descriptor_type",
+        "ldt_page_is_of_the_descriptor_type",
+        "flush_precedes_the_work",
+    ),
+    "change_version.word_of_a_demoted_table_leads_to_a_table": (
+        "demoted_frame_is_nothing_else_yet",
+        "page_of_a_table_is_writable_memory",
+        "page_of_status_is_writable_memory",
+        "flush_precedes_the_work",
+        "no_frame_is_free_and_no_memory",
+    ),
     "word_of_a_demoted_table_leads_to_a_table": _OF_WORDS,
     "word_of_a_demoted_l1_table_leads_to_memory": _OF_WORDS,
 }

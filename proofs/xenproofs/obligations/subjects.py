@@ -116,9 +116,10 @@ def _marked_as_foreign(state: SymbolicMachine, values: dict[str, Value]) -> obje
     k = state.prefixes[values["cpu"], 1, values["prefix"]]
     entry = k.table, values["slot"]
     others = state.frames[state.pte.target(state.words[entry])].owner != k.domain
-    author, grant = state.domains[state.authors[entry].domain], state.granted[entry]
-    authorised = Truth(lift(author.privileged, BOOL), state.path) | grant.readable | grant.writable
-    return values["foreign"] == (others & authorised)
+    e, past = state.entries[entry], Truth(lift(state.pasts[entry].foreign, BOOL), state.path)
+    mapped = Truth(lift(e.linked, BOOL), state.path) & (e.linked_as == PageType.L1)
+    mapped |= past & (state.demotions[k.table].demoted_from == PageType.L1)
+    return values["foreign"] == (others & mapped)
 
 
 def _no_third_party(state: SymbolicMachine, values: dict[str, Value]) -> object:
@@ -144,8 +145,8 @@ ASSUMED: Final[dict[str, tuple[str, Callable[[SymbolicMachine, dict[str, Value]]
     "replace": (THIRD_PARTY, _no_third_party),
     "fill_through": (
         (
-            "`foreign` marks what the control domain or a grant has mapped of another domain: it is a mark, "
-            "and changes nothing that the processor does."
+            "`foreign` marks another domain's frame that an L1 entry maps, or mapped until it was unlinked: "
+            "it is a mark, and changes nothing that the processor does."
         ),
         _marked_as_foreign,
     ),

@@ -14,7 +14,7 @@ from xenproofs.symbolic import terms
 from xenproofs.symbolic.rows import SymbolicTable
 from xenproofs.symbolic.sorts import FRAME, K_CPU, K_DOMAIN, K_FRAME, K_HANDLE, K_PAGE, K_SLOT, VCPU
 from xenproofs.symbolic.terms import BOOL, FALSE, INT, TRUE
-from xenproofs.symbolic.values import Truth
+from xenproofs.symbolic.values import Truth, lift
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +29,7 @@ HANDLE = "handle"
 class Matching:
     """Entries, handles and translations by what they rest on, before and after a step."""
 
-    __slots__ = ("arguments", "backers", "places", "rests", "tables")
+    __slots__ = ("arguments", "backers", "pasts", "places", "rests", "tables")
 
     def __init__(self, tables: Mapping[str, SymbolicTable], path: Path) -> None:
         self.tables = tables
@@ -39,10 +39,14 @@ class Matching:
         self.places = SymbolicTable("places", (K_DOMAIN, K_HANDLE), {"table": FRAME, "slot": INT}, path)
         fields = {HANDLE: INT, "waits": BOOL, "vcpu": VCPU, "place": INT}
         self.backers = SymbolicTable("backers", (K_CPU, K_PAGE), fields, path)
+        past = {"foreign": BOOL, "waits": BOOL, "vcpu": VCPU, "place": INT}
+        self.pasts = SymbolicTable("pasts", (K_FRAME, K_SLOT), past, path)
         tables["tlb"].listener = self._fills
 
     def links(self, entry: Keys, value: object) -> None:
         """Hear that an entry is linked, or is not any more."""
+        if value is not True:
+            self._leaves(entry)
         if "h" not in self.arguments:
             return
         handle = self.tables["mappings"].keys(self.arguments["h"])
@@ -53,14 +57,22 @@ class Matching:
         for part, name in zip(entry, ("table", "slot"), strict=True):
             self.places.field(name).write(handle, part)
 
+    def _leaves(self, entry: Keys) -> None:
+        """Remember whether an unlinked entry mapped another domain's frame; it rests on what it did."""
+        owner, target = self.tables["frames"].field("owner"), self.tables["entries"].field("target")
+        same = terms.equal(owner.read((target.read(entry),)), owner.read(entry[:1]))
+        self.pasts.field("foreign").write(entry, terms.negation(same))
+        self.pasts.field("waits").write(entry, FALSE)
+
     def _ends(self, entry: Keys, handle: Keys) -> None:
-        """Have the handle that an entry rests on take over the entry of the one that ends with it."""
+        """Have the handle that an entry rests on take over the linked entry of the one that ends with it."""
         rests, owner = self.rests.field(HANDLE), self.tables["frames"].field("owner")
         table, slot = (self.places.field(name) for name in ("table", "slot"))
         other = (handle[0], rests.read(entry))
         left = (table.read(handle), slot.read(handle))
         exchanged = terms.conjunction(
             [
+                self.tables["entries"].field("linked").read(left),
                 terms.equal(owner.read(left[:1]), handle[0]),
                 terms.equal(rests.read(left), handle[1]),
                 terms.equal(table.read(other), entry[0]),
@@ -74,7 +86,7 @@ class Matching:
             self._waits(handle, self.tables["unmappings"].keys(self.arguments["i"]))
 
     def _waits(self, handle: Keys, unmapping: Keys) -> None:
-        """Have what rested on a handle rest on its unmapping."""
+        """Have what rested on a handle rest on its unmapping: translations, and words of demoted tables."""
         number, waits = self.backers.field(HANDLE).snapshot(), self.backers.field("waits").snapshot()
         domain = self.tables["tlb"].field("domain").read
 
@@ -84,6 +96,15 @@ class Matching:
 
         for name, value in (("waits", TRUE), ("vcpu", unmapping[0]), ("place", unmapping[1])):
             self.backers.field(name).write_where(rested, lambda _, v=value: v)  # type: ignore[misc]
+        rests, gone = self.rests.field(HANDLE).snapshot(), self.pasts.field("waits").snapshot()
+        demoted = self.tables["demotions"].field("demoted_owner").read
+
+        def was_left(k: Keys) -> Term:
+            named = [terms.equal(rests(k), handle[1]), terms.equal(demoted(k[:1]), handle[0])]
+            return terms.conjunction([terms.negation(gone(k)), *named])
+
+        for name, value in (("waits", TRUE), ("vcpu", unmapping[0]), ("place", unmapping[1])):
+            self.pasts.field(name).write_where(was_left, lambda _, v=value: v)  # type: ignore[misc]
 
     def _fills(self, key: Keys, name: str, value: object) -> None:
         """Hear that a translation is filled from an entry."""
@@ -91,6 +112,20 @@ class Matching:
             leaf = self.tables["entries"].keys(self.arguments["leaf"])
             self.backers.field(HANDLE).write(key, self.rests.field(HANDLE).read(leaf))
             self.backers.field("waits").write(key, FALSE)
+        elif name == "valid" and value is True and "prefix" in self.arguments:
+            self._fills_through(key)
+
+    def _fills_through(self, key: Keys) -> None:
+        """Have a translation that is filled from a prefix rest on what the word that ends its walk does."""
+        cpu, prefix, slot = (self.arguments[name] for name in ("cpu", "prefix", "slot"))
+        table = self.tables["prefixes"].field("table").read(self.tables["prefixes"].keys((cpu, 1, prefix)))
+        entry = (table, lift(slot, INT))
+        self.backers.field(HANDLE).write(key, self.rests.field(HANDLE).read(entry))
+        linked = self.tables["entries"].field("linked").read(entry)
+        waits = terms.conjunction([terms.negation(linked), self.pasts.field("waits").read(entry)])
+        self.backers.field("waits").write(key, waits)
+        for name in ("vcpu", "place"):
+            self.backers.field(name).write(key, self.pasts.field(name).read(entry))
 
 
 class GrantedTable:

@@ -212,6 +212,7 @@ class SymbolicMachine:
             self.matching.places,
             self.matching.backers,
         )
+        self.pasts = self.matching.pasts
         self.granted = GrantedTable(self.matching, self.path)
 
     def _note_link(self, keys: tuple[Term, ...], value: object) -> None:

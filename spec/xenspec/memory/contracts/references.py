@@ -255,7 +255,7 @@ def a_given_frame_is_charged(before: State, after: State, a: OfDomain) -> bool:
 
 @GIVE.touches
 def _give(_: State, a: OfDomain) -> tuple[Cells, ...]:
-    return (Cells("frames", a.frame, GIVEN),)
+    return (Cells("frames", a.frame, GIVEN), Cells("demotions", a.frame, ("demoted",)))
 
 
 @CHARGE.touches

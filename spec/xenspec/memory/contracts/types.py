@@ -291,6 +291,10 @@ def a_frame_out_of_use_is_stamped(before: State, after: State, a: InFlight) -> b
     )
 
 
+DEMOTION = ("demoted", "demoted_at", "demoted_from", "demoted_owner")
+"""What is noted of a table when it ceases to be one."""
+
+
 @DROP_TYPE.touches
 def _drop_type(s: State, a: InFlight) -> tuple[Cells, ...]:
     f, demotes = s.flights[a.k].frame, _demotes(s, a)
@@ -299,6 +303,7 @@ def _drop_type(s: State, a: InFlight) -> tuple[Cells, ...]:
         Cells("frames", f, ("validated", "next_slot"), when=demotes),
         Cells("frames", f, ("type_count",), when=Not(demotes)),
         Cells("frames", f, ("stamp",), when=Not(demotes) & (s.frames[f].type_count == 1)),
+        Cells("demotions", f, DEMOTION, when=demotes),
     )
 
 
@@ -333,6 +338,7 @@ def _finish_flush(s: State, a: InFlight) -> tuple[Cells, ...]:
         Cells("frames", f, ("flushing", "noncoherent")),
         Cells("frames", f, ("validated",), when=writable),
         Cells("frames", f, ("next_slot", "linear"), when=Not(writable)),
+        Cells("demotions", f, ("demoted",)),
     )
 
 
