@@ -3,8 +3,9 @@
 Most obligations follow from the path and the statement itself; with a hundred quantified premises more, a
 solver spends its time on those. Leaving premises out can lose a proof, never make a wrong one. So each
 solver is first given the near premises; and where one has told which premises its proof used (the unsat
-core), the next one is given these. Whoever finds no proof there is given everything, and only that answer
-counts against the obligation. Every solver makes its own proof: a hint says what to look at, not what to
+core), the next one is given these. Whoever finds no proof there is given everything; and if that is too much,
+the few premises again, with the full bound of work. Only if all of this fails is the obligation not proved.
+Every solver makes its own proof: a hint says what to look at, not what to
 believe.
 
 A core without the negated goal means that the premises contradict each other: nothing then was proved of
@@ -87,7 +88,7 @@ class Decision:
     seconds: dict[str, float] = field(default_factory=dict[str, float])
     """By solver that proved it."""
     failed: tuple[str, Verdict] | None = None
-    """The first solver that did not, with its answer to the whole question."""
+    """The first solver that did not, with its last answer."""
     contradiction: bool = False
     """The premises contradict each other."""
     cached: bool = True
@@ -151,11 +152,15 @@ def _solve(
     one: Solver, obligation: Obligation, whole: list[Term], hint: list[Term]
 ) -> tuple[Answer, list[Term]]:
     """Return a solver's answer, and the assertions that its proof used, if it tells."""
+    few = hint or obligation.near
     seconds = 0.0
     answer = Answer(Verdict.UNKNOWN, seconds)
-    for assertions, asked in ((hint or obligation.near, one.hasty()), (whole, one)):
+    for assertions, asked in ((few, one.hasty()), (whole, one), (few, one)):
+        last = answer
         answer = asked.ask(question_of(assertions, obligation.realm))
         seconds += answer.seconds
         if answer.verdict is Verdict.UNSAT:
             return Answer(answer.verdict, seconds), [assertions[n] for n in answer.core]
+        if assertions is whole and Verdict.SAT in (last.verdict, answer.verdict):
+            break  # more work on fewer premises finds no proof
     return Answer(answer.verdict, seconds, answer.reason), []

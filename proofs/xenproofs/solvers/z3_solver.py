@@ -14,7 +14,7 @@ from xenproofs.solvers.verdict import Answer, Verdict
 
 RLIMIT = 20_000_000
 """Z3's own unit of work, the same on every machine; about ten seconds here."""
-HASTY = 300_000
+HASTY = 100_000
 """The bound for a question that is asked in full if this does not decide it."""
 TRACKED = "tracked!"
 """What the names of tracked assertions begin with, and no name of a question does."""
