@@ -77,6 +77,11 @@ def test_the_instance_reads_entries_as_the_executable_does() -> None:
     [
         ("unmap_host", "foreign_entry_rests_on_a_mapping", "mapping_is_authorised"),
         ("finish_host", "foreign_translation_rests_on_a_use", "cached_foreign_translation_is_granted"),
+        (
+            "fill_through",
+            "foreign_word_of_a_demoted_table_rests_on_a_use",
+            "foreign_translation_rests_on_a_use",
+        ),
         ("release_mapping", "pins_are_the_uses_of_the_entry", "host_mapping_is_pinned"),
     ],
 )

@@ -16,6 +16,10 @@ GIVEN_UP: Final = """frame.allocated = False
     frame.ref_count = frame.ref_count - 1
     m.ghost.drop(flight.frame, holders.allocated(flight.frame), typed=False, general=True)"""
 
+FLUSHED: Final = """return m.cpus.each(
+        0, m.cpu_count, lambda c: Not(m.dirty[domain, c].dirty) | (m.cpus[c].flushed_at > stamp)
+    )"""
+
 Row = tuple[str, str, str, tuple[str, str] | tuple[str, str, str], str]
 
 OF_GRANTS: Final[tuple[Row, ...]] = (
@@ -113,6 +117,13 @@ OF_GRANTS: Final[tuple[Row, ...]] = (
         UNMAPPING,
         ("finish_host", "guard: no CPU translates by it any more"),
         "cached_foreign_translation_is_granted",
+    ),
+    (
+        "a flush no later than an unmapping ends it",
+        "finish_host",
+        UNMAPPING,
+        ("_is_flushed", FLUSHED, FLUSHED.replace(">", ">=")),
+        "foreign_word_of_a_demoted_table_rests_on_a_use",
     ),
     (
         "devices are given a frame that is not the granting domain's any more",

@@ -2,14 +2,19 @@
 
 The processor chooses: any linked entry may begin a prefix, and any prefix that a CPU has, stale or not, may
 be walked on from by whatever word its table holds by now.
+
+A translation is marked `foreign` as the proof assumes it to be (docs/trusted.md): here no grants map
+anything, so that what is another domain's was mapped by the control domain.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from xenmodel.hardware.prefixes import begin_prefix, extend_prefix, fill_through, forget_prefix, mark_through
+from xenmodel.hardware.rows import Prefix
 from xenmodel.machine import Machine
 from xenmodel.step import require
+from xenproofs.judge.monitor import Monitor
 from xenproofs.judge.tracking import store_of
 from xenproofs.machines.moves import SLOT_CHOICES, Move, extra, frame_of
 from xenspec.vocabulary import EFAULT, Cpu, EntryId
@@ -22,8 +27,9 @@ def _cpu(m: Machine, move: Move) -> Cpu:
     return Cpu(move.vcpu % m.cpu_count)
 
 
-def _begin(m: Machine, move: Move) -> None:
+def _begin(monitor: Monitor, move: Move) -> None:
     """Remember a prefix that ends with an entry, mostly at the level below it and with what it allows."""
+    m = monitor.machine
     cpu = _cpu(m, move)
     number = move.a % TOP if extra(move.d) % 2 else move.a
     table = frame_of(m.vcpus[m.cpus[cpu].current].domain, number)
@@ -54,7 +60,8 @@ def _xens(m: Machine, slot: int) -> bool:
     return m.pte.xen_first <= slot < m.pte.xen_end
 
 
-def _walk_on(m: Machine, move: Move) -> None:
+def _walk_on(monitor: Monitor, move: Move) -> None:
+    m = monitor.machine
     cpu = _cpu(m, move)
     level, prefix = _choose(m, cpu, move.a, tuple(range(2, TOP + 1)))
     k = m.prefixes[cpu, level, prefix]
@@ -63,31 +70,43 @@ def _walk_on(m: Machine, move: Move) -> None:
     extend_prefix(m, cpu, level, prefix, slot, writable=writable)
 
 
-def _walk_to(m: Machine, move: Move) -> None:
+def _walk_to(monitor: Monitor, move: Move) -> None:
+    m = monitor.machine
     cpu = _cpu(m, move)
     _, prefix = _choose(m, cpu, move.a, (1,))
     k = m.prefixes[cpu, 1, prefix]
     slot = _slot(m, k.table, move)
     word = m.words[k.table, slot]
     writable = move.d % 2 == 0 and k.writable and m.pte.writable(word)
-    others = m.frames[m.pte.target(word)].owner != k.domain and m.domains[k.domain].privileged
-    fill_through(m, cpu, prefix, slot, writable=writable, is_global=False, foreign=others)
+    foreign = _is_mapped_by_control(monitor, k, slot)
+    fill_through(m, cpu, prefix, slot, writable=writable, is_global=False, foreign=foreign)
 
 
-def _mark(m: Machine, move: Move) -> None:
+def _is_mapped_by_control(monitor: Monitor, k: Prefix, slot: int) -> bool:
+    """Return whether another domain's frame is mapped by the word that a walk reads next, or was."""
+    m, entry = monitor.machine, EntryId((k.table, slot))
+    if m.frames[m.pte.target(m.words[entry])].owner == k.domain:
+        return False
+    author = store_of(monitor.authors.table).get(entry)
+    return m.entries[entry].linked or (author is not None and m.domains[author.domain].privileged)
+
+
+def _mark(monitor: Monitor, move: Move) -> None:
+    m = monitor.machine
     cpu = _cpu(m, move)
     level, prefix = _choose(m, cpu, move.a, tuple(range(1, TOP + 1)))
     slot = _slot(m, m.prefixes[cpu, level, prefix].table, move)
     mark_through(m, cpu, level, prefix, slot, dirty=move.d % 2 == 0)
 
 
-def _forget(m: Machine, move: Move) -> None:
+def _forget(monitor: Monitor, move: Move) -> None:
+    m = monitor.machine
     cpu = _cpu(m, move)
     level, prefix = _choose(m, cpu, move.a, tuple(range(1, TOP + 1)))
     forget_prefix(m, cpu, level, prefix)
 
 
-WALKING: Final[Mapping[str, Callable[[Machine, Move], None]]] = {
+WALKING: Final[Mapping[str, Callable[[Monitor, Move], None]]] = {
     "prefix": _begin,
     "walk_on": _walk_on,
     "walk_to": _walk_to,

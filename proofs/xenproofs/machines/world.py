@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from xenmodel.hardware.tlb import evict, fill, store_through, switch_vcpu
 from xenmodel.hypercall import SPIN, Call, Marker, Steps
 from xenmodel.memory.rows import IDLE
-from xenmodel.step import Refused
+from xenmodel.step import Refused, require
 from xenproofs.judge.ghost import IllegalHolder
 from xenproofs.judge.monitor import Monitor, Violation
 from xenproofs.judge.tracking import store_of
@@ -21,7 +21,7 @@ from xenproofs.machines.moves import BOOT_L1, Move, address, extra, frame_of, vc
 from xenproofs.machines.planting import unplanted
 from xenproofs.machines.setup import DOMAINS, VCPUS_EACH, small_world
 from xenproofs.machines.walking import WALKING
-from xenspec.vocabulary import PAGE_SIZE, SLOTS, Cpu, EntryId, Mfn, VcpuId
+from xenspec.vocabulary import EPERM, PAGE_SIZE, SLOTS, WRITABLE, Cpu, EntryId, Mfn, VcpuId
 
 ASKS_ANYWAY = 7
 """Of eight fills the one that asks for write permission whatever the entry grants."""
@@ -72,7 +72,7 @@ class World:
             self._hardware(self._tlb, move)
         elif move.kind in WALKING:
             walks = WALKING[move.kind]
-            self._hardware(lambda one: walks(self.monitor.machine, one), move)
+            self._hardware(lambda one: walks(self.monitor, one), move)
         elif move.kind == "advance":
             self._advance(vcpu_of(move), 1 + move.b)
         else:
@@ -200,7 +200,9 @@ class World:
         if move.kind == "evict":
             evict(m, cpu, page)
         elif move.kind == "stale_store":
-            domain = m.vcpus[m.cpus[cpu].current].domain
+            domain, x = m.vcpus[m.cpus[cpu].current].domain, m.tlb[cpu, page]
+            memory = not x.foreign or (m.frames[x.frame].type == WRITABLE and m.frames[x.frame].validated)
+            require("the control domain flushes what it mapped of others", memory, EPERM)
             store_through(m, cpu, page, move.b % SLOTS, word_of(domain, move.c, move.d))
         else:
             self._fill(cpu, page, move)

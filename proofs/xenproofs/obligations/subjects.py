@@ -119,7 +119,8 @@ def _marked_as_foreign(state: SymbolicMachine, values: dict[str, Value]) -> obje
     e, past = state.entries[entry], Truth(lift(state.pasts[entry].foreign, BOOL), state.path)
     mapped = Truth(lift(e.linked, BOOL), state.path) & (e.linked_as == PageType.L1)
     mapped |= past & (state.demotions[k.table].demoted_from == PageType.L1)
-    return values["foreign"] == (others & mapped)
+    marked = Truth(lift(values["foreign"], BOOL), state.path)
+    return (marked == (others & mapped)) | (marked & others & state.domains[k.domain].privileged)
 
 
 def _no_third_party(state: SymbolicMachine, values: dict[str, Value]) -> object:
@@ -130,7 +131,7 @@ def _no_third_party(state: SymbolicMachine, values: dict[str, Value]) -> object:
 
 
 THIRD_PARTY: Final = (
-    "The control domain puts no frame into a table unless one of both is its own, or both are one domain's."
+    "The control domain puts no frame into a table unless the table is its own, or both are one domain's."
 )
 
 ASSUMED: Final[dict[str, tuple[str, Callable[[SymbolicMachine, dict[str, Value]], object]]]] = {
@@ -145,8 +146,8 @@ ASSUMED: Final[dict[str, tuple[str, Callable[[SymbolicMachine, dict[str, Value]]
     "replace": (THIRD_PARTY, _no_third_party),
     "fill_through": (
         (
-            "`foreign` marks another domain's frame that an L1 entry maps, or mapped until it was unlinked: "
-            "it is a mark, and changes nothing that the processor does."
+            "`foreign` marks another domain's frame that an L1 entry maps, or mapped until it was unlinked, "
+            "and may mark any that the control domain's walks come to: it changes nothing that is done."
         ),
         _marked_as_foreign,
     ),
