@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from xencheck.cli import run
 from xencheck.exits import Exit
+from xenmodel.dispatch import dispatch
+from xenmodel.hypercall import Call
+from xenmodel.hypercall import run as run_call
+from xenmodel.machine import TABLES, Machine
+from xenmodel.step import Refused
+from xenproofs.explorer.actions import Action, Hardware
 from xenproofs.explorer.scopes import SCOPES
 from xenproofs.explorer.search import Explorer
+from xenproofs.explorer.state import Keeper
+from xenproofs.judge.adapter import plain
 from xenproofs.machines.faults import FAULTS
+
+if TYPE_CHECKING:
+    from xenspec.vocabulary import VcpuId
 
 DEEP: Final = os.environ.get("XENCHECK_PROFILE") == "deep"
 COUNTS: Final = {
@@ -82,6 +94,41 @@ def test_a_planted_fault_has_a_shortest_story(scope: str, fault: str, calls: int
     (violation,) = Explorer(SCOPES[scope], fault=FAULTS[fault], jobs=jobs).run().violations
     assert violation.invariant in FAULTS[fault].breaks
     assert len(violation.story) == calls
+
+
+def rows_of(m: Machine) -> dict[str, dict[object, str]]:
+    """Return every row of every table that is not as it is made, as text."""
+    found: dict[str, dict[object, str]] = {}
+    for name in TABLES:
+        table = plain(getattr(m, name))
+        found[name] = {key: str(row) for key, row in table.rows() if row != table.fresh(key)}
+    return found
+
+
+def take(m: Machine, v: VcpuId, action: Action) -> None:
+    """Take an action, a call to its first end."""
+    if isinstance(action.call, Hardware):
+        action.call.run(m)
+        return
+    with contextlib.suppress(Refused):
+        run_call(dispatch(Call(m, v, m.vcpus[v].domain), action.call))
+
+
+@pytest.mark.parametrize("name", ["flat", "cached"])
+def test_a_state_is_restored_whole(name: str) -> None:
+    """Whatever calls and the processor have changed, an end of a table's life included, is as it was."""
+    scope = SCOPES[name]
+    m = scope.machine()
+    keeper, at_first = Keeper(m), rows_of(m)
+    saved = keeper.save()
+    changed: set[str] = set()
+    for v in scope.vcpus:
+        for action in scope.actions(v):
+            take(m, v, action)
+            changed |= {table for table, rows in rows_of(m).items() if rows != at_first[table]}
+    assert {"frames", "demotions"} <= changed
+    keeper.restore(saved)
+    assert rows_of(m) == at_first
 
 
 def test_a_search_may_be_given_up() -> None:

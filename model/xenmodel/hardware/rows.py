@@ -21,7 +21,7 @@ class TlbEntry:
     """How often the CPU had loaded CR3 alone when it was filled."""
     domain: DomId = DomId(0)
     foreign: bool = False
-    """It led to another domain's frame when it was filled: by the control domain's doing."""
+    """It led to another domain's frame when it was filled: by the control domain's doing, or by a grant."""
 
 
 @dataclass(slots=True)

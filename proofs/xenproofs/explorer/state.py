@@ -3,8 +3,10 @@
 The canonical form leaves out default rows. Times and epochs of flushes matter to cached translations alone:
 of a translation counts whether its CPU still has it, of a frame's stamp whether each CPU was flushed since;
 where a world caches nothing both are left out. A flush makes every CPU's flush later than all stamps, a new
-stamp is later than all flushes, so that what is kept determines what becomes of it. Names are changed so that
-of all exchanges of what is interchangeable the least form remains.
+stamp is later than all flushes, so that what is kept determines what becomes of it. When tables ceased to be
+ones is restored with a state, since invariants read it, and left out of its form: where no CPU walks by
+prefixes no step reads it. Names are changed so that of all exchanges of what is interchangeable the least
+form remains.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,7 +17,7 @@ from typing import Generic, TypeVar
 from xenmodel.hardware.rows import TlbEntry
 from xenmodel.hardware.tlb import is_cached
 from xenmodel.machine import Machine
-from xenmodel.memory.rows import Entry, Flight, Frame
+from xenmodel.memory.rows import Demotion, Entry, Flight, Frame
 from xenproofs.explorer.renaming import NOTHING, Renaming
 from xenproofs.judge.tracking import store_of
 from xenspec.table import PlainWords, Table
@@ -105,6 +107,7 @@ class Saved:
     cpus: dict[int, Numbers]
     world: dict[int, Numbers]
     tlb: dict[tuple[int, int], Numbers]
+    demotions: dict[int, Numbers]
     words: dict[tuple[int, int], int]
 
 
@@ -113,6 +116,7 @@ class Keeper:
 
     __slots__ = (
         "_cpus",
+        "_demotions",
         "_entries",
         "_flights",
         "_frames",
@@ -152,7 +156,8 @@ class Keeper:
             frozenset({"frame"}),
             frozenset({"domain"}),
         )
-        self._cpus = Kept(m.cpus, ("epoch", "flushed_at"), lambda c, new: (new.cpu(c),))
+        self._cpus = Kept(m.cpus, ("epoch", "loads", "drops", "flushed_at"), lambda c, new: (new.cpu(c),))
+        self._demotions = Kept(m.demotions, _names(Demotion), lambda f, new: (new.frame(f),))
         self._world = Kept(m.world, ("clock", "clock"), lambda w, _: (w,))
 
     def save(self) -> Saved:
@@ -168,6 +173,7 @@ class Keeper:
             self._cpus.read(),
             self._world.read(),
             self._tlb.read(),
+            self._demotions.read(),
             {(f, slot): word for f, page in words.pages.items() for slot, word in page.items()},
         )
 
@@ -180,6 +186,7 @@ class Keeper:
         self._cpus.write(saved.cpus)
         self._world.write(saved.world)
         self._tlb.write(saved.tlb)
+        self._demotions.write(saved.demotions)
         now = self.save().words
         for place in now.keys() | saved.words.keys():
             if now.get(place, 0) != saved.words.get(place, 0):

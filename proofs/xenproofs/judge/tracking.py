@@ -180,8 +180,6 @@ class StateView:
     cpus: Tracked[int, PhysicalCpu]
     dirty: Tracked[tuple[int, int], DirtyCpu]
     tlb: Tracked[tuple[int, int], TlbEntry]
-    prefixes: Tracked[tuple[int, int, int], Prefix]
-    demotions: Tracked[int, Demotion]
     world: Tracked[int, Globals]
     counts: Tracked[int, Counts]
     held: Tracked[tuple[int, Holder], HoldRow]
@@ -217,6 +215,8 @@ class StateView:
     handlers: Tracked[tuple[int, int], Handler] = field(init=False)
     scans: Tracked[tuple[tuple[int, int], int], Scan] = field(init=False)
     taken: Tracked[tuple[tuple[int, int], int], Taken] = field(init=False)
+    prefixes: Tracked[tuple[int, int, int], Prefix] = field(init=False)
+    demotions: Tracked[int, Demotion] = field(init=False)
 
     @classmethod
     def of(cls, m: Machine, ghosts: Ghosts) -> "StateView":
@@ -235,8 +235,6 @@ class StateView:
             cpus=Tracked(store_of(m.cpus)),
             dirty=Tracked(store_of(m.dirty)),
             tlb=Tracked(store_of(m.tlb)),
-            prefixes=Tracked(store_of(m.prefixes)),
-            demotions=Tracked(store_of(m.demotions)),
             world=Tracked(store_of(m.world)),
             counts=Tracked(store_of(ghosts.counts)),
             held=Tracked(store_of(ghosts.held)),
@@ -258,8 +256,14 @@ class StateView:
             segments=SegmentRules(),
             xens=WrittenByXen(m.xen_slots, m.pte),
         )
+        view._see_walks(m)
         view._see_events(m)
         return view
+
+    def _see_walks(self, m: Machine) -> None:
+        """See what CPUs walk by, and what still may be walked through."""
+        self.prefixes = Tracked(store_of(m.prefixes))
+        self.demotions = Tracked(store_of(m.demotions))
 
     def _see_events(self, m: Machine) -> None:
         """See the tables of event channels."""
