@@ -52,6 +52,8 @@ DEEP_COUNTS: Final[dict[str, tuple[int, int, int]]] = {
     "timer fifo": (17647, 42100, 70),
     "ports 2l": (58130, 181067, 60),
     "retarget fifo": (36554, 174242, 109),
+    "sleep fifo": (49395, 124324, 76),
+    "mask fifo": (92423, 368802, 76),
 }
 KNOWN_ALL: Final = COUNTS | DEEP_COUNTS
 KNOWN: Final = COUNTS | DEEP_COUNTS if DEEP else COUNTS

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import pytest
 
+from tests.explorer.taking import rows_of, take
 from xencheck.cli import run
 from xencheck.exits import Exit
-from xenmodel.dispatch import dispatch
-from xenmodel.hypercall import Call
-from xenmodel.hypercall import run as run_call
-from xenmodel.machine import TABLES, Machine
-from xenmodel.step import Refused
-from xenproofs.explorer.actions import Action, Hardware
 from xenproofs.explorer.scopes import SCOPES
 from xenproofs.explorer.search import Explorer
 from xenproofs.explorer.state import Keeper
-from xenproofs.judge.adapter import plain
 from xenproofs.machines.faults import FAULTS
-
-if TYPE_CHECKING:
-    from xenspec.vocabulary import VcpuId
 
 DEEP: Final = os.environ.get("XENCHECK_PROFILE") == "deep"
 COUNTS: Final = {
@@ -94,24 +84,6 @@ def test_a_planted_fault_has_a_shortest_story(scope: str, fault: str, calls: int
     (violation,) = Explorer(SCOPES[scope], fault=FAULTS[fault], jobs=jobs).run().violations
     assert violation.invariant in FAULTS[fault].breaks
     assert len(violation.story) == calls
-
-
-def rows_of(m: Machine) -> dict[str, dict[object, str]]:
-    """Return every row of every table that is not as it is made, as text."""
-    found: dict[str, dict[object, str]] = {}
-    for name in TABLES:
-        table = plain(getattr(m, name))
-        found[name] = {key: str(row) for key, row in table.rows() if row != table.fresh(key)}
-    return found
-
-
-def take(m: Machine, v: VcpuId, action: Action) -> None:
-    """Take an action, a call to its first end."""
-    if isinstance(action.call, Hardware):
-        action.call.run(m)
-        return
-    with contextlib.suppress(Refused):
-        run_call(dispatch(Call(m, v, m.vcpus[v].domain), action.call))
 
 
 @pytest.mark.parametrize("name", ["flat", "cached"])

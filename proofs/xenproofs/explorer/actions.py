@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from xenmodel.hardware.tlb import fill, invalidate, store_through
+from xenmodel.hypercall import Call, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory.mmu_update import MmuUpdate
 from xenmodel.memory.mmuext_op import MmuextOp
@@ -29,11 +30,18 @@ class Hardware:
             return
 
 
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A call by its steps, every continuation included."""
+
+    begin: Callable[[Call], Steps[object]]
+
+
 class Action(NamedTuple):
     """What a vCPU or its processor may do, and how it is told."""
 
     text: str
-    call: MmuUpdate | MmuextOp | Hardware
+    call: MmuUpdate | MmuextOp | Hardware | Whole
 
 
 def filled(cpu: int, leaf: EntryId, *, writable: bool) -> Hardware:

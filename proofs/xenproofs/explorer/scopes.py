@@ -17,6 +17,7 @@ from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp
 from xenmodel.memory.reservation import allocate, flush_free_frame
 from xenproofs.explorer.actions import PAGE, Action, evicted, filled, stored_through
 from xenproofs.explorer.renaming import Names, Renaming
+from xenproofs.explorer.state import Keeper
 from xenspec.vocabulary import DOMID_SELF, PAGE_SIZE, DomId, EntryId, Mfn, VcpuId
 
 FIRST = 0x100
@@ -52,6 +53,21 @@ class Scope:
     """Whether processors fill, use and evict translations of one page, and guests flush them."""
     depth: int | None = None
     """Transitions from the start beyond which nothing is visited; none: everything is."""
+
+    @property
+    def awake(self) -> int:
+        """The first vCPU alone acts while no call is left standing: any other would do the same."""
+        return 1
+
+    @property
+    def author(self) -> DomId:
+        """The first domain: no other links a foreign frame."""
+        return self.domain_of(0)
+
+    def keeper(self, m: Machine) -> Keeper:
+        """Return what saves and compares the states of the machine."""
+        frames = [f for domain in self.domains for f in self.frames_of(domain)]
+        return Keeper(m, tuple(frames) if self.cached else ())
 
     @property
     def domains(self) -> range:

@@ -14,8 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import islice
 
-from xenproofs.explorer.scopes import Scope
-from xenproofs.explorer.walker import Next, Place, Transition, Walker
+from xenproofs.explorer.walker import Next, Place, SmallScope, Transition, Walker
 from xenproofs.machines.planting import Fault, planted
 
 SCHEMA_VERSION = 1
@@ -39,6 +38,8 @@ class Counterexample:
     invariant: str
     text: str
     story: tuple[str, ...]
+    others: tuple[str, ...] = ()
+    """What else is broken there."""
 
 
 @dataclass(slots=True)
@@ -77,7 +78,7 @@ class Explorer:
 
     def __init__(
         self,
-        scope: Scope,
+        scope: SmallScope,
         *,
         symmetry: bool = True,
         jobs: int = 1,
@@ -98,7 +99,7 @@ class Explorer:
         report = self.report
         place, key, broken = self._walker.start()
         if broken is not None:
-            report.violations.append(Counterexample(*broken, ()))
+            report.violations.append(Counterexample(broken.name, broken.text, (), broken.others))
         seen = {key}
         level = [Node(place, None, None)]
         with ExitStack() as stack:
@@ -134,7 +135,8 @@ class Explorer:
                 report.transitions += 1
                 if one.broken is not None:
                     story = self._story(Node(one.place, node, one.by))
-                    report.violations.append(Counterexample(*one.broken, story))
+                    broken = one.broken
+                    report.violations.append(Counterexample(broken.name, broken.text, story, broken.others))
                     report.states = len(seen)
                     return deeper
                 if one.key not in seen:
@@ -182,7 +184,7 @@ REPORTED: set[bytes] = set()
 STACK = ExitStack()
 
 
-def _prepare(scope: Scope, symmetry: bool, fault: Fault | None) -> None:  # noqa: FBT001 - of an initializer
+def _prepare(scope: SmallScope, symmetry: bool, fault: Fault | None) -> None:  # noqa: FBT001 - of an initializer
     walker = Walker(scope, symmetry=symmetry)
     walker.start()
     STACK.enter_context(planted(fault))

@@ -19,8 +19,9 @@ from xenmodel.hardware.tlb import is_cached
 from xenmodel.machine import Machine
 from xenmodel.memory.rows import Demotion, Entry, Flight, Frame
 from xenproofs.explorer.renaming import NOTHING, Renaming
+from xenproofs.judge.adapter import plain_words
 from xenproofs.judge.tracking import store_of
-from xenspec.table import PlainWords, Table
+from xenspec.table import Table
 
 K = TypeVar("K")
 R = TypeVar("R")
@@ -32,11 +33,12 @@ VCPU = ("base", "user_base", "old_table", "old_partial")
 """What of a vCPU changes in these worlds; where it runs does not."""
 
 
-def _names(row: type) -> tuple[str, ...]:
+def names_of(row: type) -> tuple[str, ...]:
+    """Return the fields of a row's class."""
     return tuple(one.name for one in fields(row))
 
 
-PARTIAL_ENTRY = _names(Frame).index("partial_entry")
+PARTIAL_ENTRY = names_of(Frame).index("partial_entry")
 
 
 @dataclass
@@ -132,14 +134,14 @@ class Keeper:
         self._machine = m
         self._stamped = stamped
         self._frames = Kept(
-            m.frames, _names(Frame), lambda f, new: (new.frame(f),), domains=frozenset({"owner"})
+            m.frames, names_of(Frame), lambda f, new: (new.frame(f),), domains=frozenset({"owner"})
         )
         self._entries = Kept(
-            m.entries, _names(Entry), lambda e, new: (new.frame(e[0]), e[1]), frozenset({"target"})
+            m.entries, names_of(Entry), lambda e, new: (new.frame(e[0]), e[1]), frozenset({"target"})
         )
         self._flights = Kept(
             m.flights,
-            _names(Flight),
+            names_of(Flight),
             lambda k, new: (new.domain(k[0][0]), k[0][1], k[1]),
             frozenset({"frame"}),
         )
@@ -151,20 +153,21 @@ class Keeper:
         )
         self._tlb = Kept(
             m.tlb,
-            _names(TlbEntry),
+            names_of(TlbEntry),
             lambda x, new: (new.cpu(x[0]), x[1]),
             frozenset({"frame"}),
             frozenset({"domain"}),
         )
         self._cpus = Kept(m.cpus, ("epoch", "loads", "drops", "flushed_at"), lambda c, new: (new.cpu(c),))
-        self._demotions = Kept(m.demotions, _names(Demotion), lambda f, new: (new.frame(f),))
+        self._demotions = Kept(m.demotions, names_of(Demotion), lambda f, new: (new.frame(f),))
         self._world = Kept(m.world, ("clock", "clock"), lambda w, _: (w,))
+
+    def local(self, value: object) -> object:
+        """Return what a value of a call in progress tells of it: a number, as all else comes from those."""
+        return value if isinstance(value, int) else None
 
     def save(self) -> Saved:
         """Return the state as it is."""
-        words = self._machine.words
-        if not isinstance(words, PlainWords):
-            raise TypeError(words)
         return Saved(
             self._frames.read(),
             self._entries.read(),
@@ -174,8 +177,13 @@ class Keeper:
             self._world.read(),
             self._tlb.read(),
             self._demotions.read(),
-            {(f, slot): word for f, page in words.pages.items() for slot, word in page.items()},
+            self._words(),
         )
+
+    def _words(self) -> dict[tuple[int, int], int]:
+        """Return every word that is not zero."""
+        pages = plain_words(self._machine.words).pages
+        return {(f, slot): word for f, page in pages.items() for slot, word in page.items()}
 
     def restore(self, saved: Saved) -> None:
         """Make the state what it was."""
@@ -187,16 +195,19 @@ class Keeper:
         self._world.write(saved.world)
         self._tlb.write(saved.tlb)
         self._demotions.write(saved.demotions)
-        now = self.save().words
+        now = self._words()
         for place in now.keys() | saved.words.keys():
             if now.get(place, 0) != saved.words.get(place, 0):
                 self._machine.words[place] = saved.words.get(place, 0)
 
-    def canonical(self, saved: Saved, renamings: list[Renaming]) -> tuple[object, ...]:
-        """Return the least form of the present state, which was just saved, under the renamings."""
+    def canonical(self, saved: Saved, renamings: list[Renaming], *, busy: bool) -> tuple[object, ...]:
+        """Return the least form of the present state, which was just saved, under the renamings.
+
+        `busy`: a call is in progress.
+        """
         if len(renamings) == 1:
-            return self._plain(saved, NOTHING)
-        return min(self._plain(saved, renaming) for renaming in renamings)
+            return self._form(saved, NOTHING, busy=busy)
+        return min(self._form(saved, renaming, busy=busy) for renaming in renamings)
 
     def _in_use(self, saved: Saved) -> dict[tuple[int, int], Numbers]:
         """Leave out what is left in the rows of entries that are linked no more, which nothing reads.
@@ -222,8 +233,18 @@ class Keeper:
             )
         )
 
+    def _form(self, saved: Saved, new: Renaming, *, busy: bool) -> tuple[object, ...]:
+        """Return the form of a state under a renaming."""
+        del busy
+        return self._plain(saved, new)
+
+    def _word(self, place: tuple[int, int], word: int, new: Renaming) -> int:
+        """Return a word of a frame, renamed."""
+        del place
+        return new.word(word)
+
     def _plain(self, saved: Saved, new: Renaming) -> tuple[tuple[Numbers, ...], ...]:
-        words = ((new.frame(f), slot, new.word(word)) for (f, slot), word in saved.words.items())
+        words = ((new.frame(e[0]), e[1], self._word(e, word, new)) for e, word in saved.words.items())
         return (
             self._frames.plain(saved.frames, new),
             self._entries.plain(self._in_use(saved), new),

@@ -11,9 +11,12 @@ import click
 from xencheck.exits import Exit
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from xenproofs.explorer.events.search import EventExplorer
     from xenproofs.explorer.rings.search import RingExplorer
     from xenproofs.explorer.search import Explorer, ExploreReport
+    from xenproofs.explorer.walker import SmallScope
     from xenproofs.machines.planting import Fault
 
 
@@ -27,7 +30,7 @@ class Options(TypedDict):
 
 
 @click.command("explore")
-@click.argument("subsystem", type=click.Choice(["memory", "events", "rings"]), default="memory")
+@click.argument("subsystem", type=click.Choice(["memory", "events", "grants", "rings"]), default="memory")
 @click.option("--scope", "name", default="", help="Which small world; the smallest if none is named.")
 @click.option(
     "--unreduced", is_flag=True, help="Visit states apart that differ only in names of frames and domains."
@@ -44,6 +47,9 @@ def command(subsystem: str, name: str, **options: Unpack[Options]) -> Exit:
     Those of bounded depth say that they are not complete. Scopes of rings: sc, tso and arm (sequential
     consistency, store buffers as of x86 and of Arm), each also "wide" (two slots, 32-bit indices at the wrap)
     and "two" (two slots, for ever); "sc lazy", "hostile frontend", "hostile frontend two", "hostile backend".
+    Scopes of grants: map, two, "by entry", devices, own, replace, copy, parts, transfer, layout, cached,
+    death, "death of devices" (whole calls); paused, "paused copy", "paused death", "paused layout", "paused
+    transfer" (a call left standing while others make whole ones); interleaved.
     Scopes of event channels: send, mask, sleep, polls, close, retarget, timer, ports, each in either ABI
     ("send 2l", "send fifo"); "reset 2l", "priority fifo".
 
@@ -53,11 +59,11 @@ def command(subsystem: str, name: str, **options: Unpack[Options]) -> Exit:
     """
     fault, in_json = options["fault"], options["in_json"]
     planted = _fault(subsystem, fault)
-    if subsystem != "memory":
+    if subsystem in ("events", "rings"):
         report = _explore_alone(subsystem, name, planted, options["jobs"])
     else:
-        explorer = _memory(name, planted, unreduced=options["unreduced"], jobs=options["jobs"])
-        report = explorer.run()
+        scope = _scope(subsystem, name)
+        report = _explorer(scope, planted, unreduced=options["unreduced"], jobs=options["jobs"]).run()
     if in_json:
         click.echo(json.dumps(report.as_data()))
     else:
@@ -65,15 +71,23 @@ def command(subsystem: str, name: str, **options: Unpack[Options]) -> Exit:
     return Exit.VIOLATED if report.violations else Exit.HOLDS
 
 
-def _memory(name: str, fault: Fault | None, *, unreduced: bool, jobs: int) -> Explorer:
-    """Return the explorer of a scope of memory."""
-    from xenproofs.explorer.scopes import SCOPES
+def _scope(subsystem: str, name: str) -> SmallScope:
+    """Return a scope of memory or grants by its name; the smallest if none is named."""
+    from xenproofs.explorer.grants.scopes import SCOPES as OF_GRANTS
+    from xenproofs.explorer.scopes import SCOPES as OF_MEMORY
+
+    scopes: Mapping[str, SmallScope] = OF_GRANTS if subsystem == "grants" else OF_MEMORY
+    name = name or next(iter(scopes))
+    if name not in scopes:
+        raise click.BadParameter(f"one of {', '.join(scopes)}", param_hint="--scope")
+    return scopes[name]
+
+
+def _explorer(scope: SmallScope, fault: Fault | None, *, unreduced: bool, jobs: int) -> Explorer:
+    """Return the explorer of a scope whose states are compared up to exchanges of what is alike."""
     from xenproofs.explorer.search import Explorer
 
-    name = name or next(iter(SCOPES))
-    if name not in SCOPES:
-        raise click.BadParameter(f"one of {', '.join(SCOPES)}", param_hint="--scope")
-    return Explorer(SCOPES[name], symmetry=not unreduced, jobs=jobs, fault=fault, tell=_progress)
+    return Explorer(scope, symmetry=not unreduced, jobs=jobs, fault=fault, tell=_progress)
 
 
 def _explore_alone(subsystem: str, name: str, fault: Fault | None, jobs: int) -> ExploreReport:
