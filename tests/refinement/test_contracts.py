@@ -19,6 +19,7 @@ from xenproofs.judge.monitor import Monitor
 from xenproofs.obligations.mutants import judge
 from xenproofs.obligations.subjects import subjects
 from xenspec.contract import Contract
+from xenspec.events import contracts as event_contracts
 from xenspec.grants import contracts as grant_contracts
 from xenspec.memory import contracts
 from xenspec.tlb import contracts as tlb_contracts
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from xenspec.contract import Clause
 
-PACKAGES: Final = (contracts, tlb_contracts, grant_contracts)
+PACKAGES: Final = (contracts, tlb_contracts, grant_contracts, event_contracts)
 F: Final = Mfn(0x150)
 K: Final = FlightId((VcpuId((1, 0)), 0))
 
@@ -150,6 +151,11 @@ DROPPED: Final = {
         """require('the reference exists', exists(m, g), ENOENT)""",
         "an_entry_that_is_marked_in_vain_exists",
     ),
+    "open_pirq": (
+        "require('the domain may have the interrupt', line.permitted, EPERM)",
+        "a_domain_binds_only_a_line_that_it_was_given",
+    ),
+    "wake_poller": ("notice.cursor = notice.cursor + 1", "a_notice_comes_nearer_to_its_end"),
     "take_handle": ("row.readonly = readonly", "the_handle_is_of_what_is_wanted"),
 }
 """A statement of a step that no invariant misses, and the clause that does."""

@@ -102,7 +102,7 @@ def _kinds(table: str) -> tuple[Kind, ...]:
 
 def _is_of(cells: Cells, kinds: tuple[Kind, ...], keys: tuple[Term, ...], run: Decider) -> Term:
     """Return whether a row is one of those that cells name."""
-    parts = members(cells.key) or (cells.key,)
+    parts = (cells.key,) if len(kinds) == 1 else members(cells.key) or ()
     same = [_names(part, kind, key, run) for part, kind, key in zip(parts, kinds, keys, strict=True)]
     return terms.conjunction([*same, lift(cells.when, BOOL)])
 

@@ -193,7 +193,7 @@ class StepProof:
             given = tuple(after[name] for name in LEANS.get(m.name, ()) if name in after)
             goals.append(Goal(m.name, m.formula(self.start.state, machine), given, own))
         contract = contract_goals(self.subject, self.start.state, machine)
-        return goals + [Goal(name, formula, realm=own) for name, formula in contract]
+        return goals + [Goal(name, formula, realm=self.realm) for name, formula in contract]
 
     def _near(self, name: str) -> tuple[str, ...]:
         """Return the names of what a statement follows from most often, of this step."""

@@ -1,9 +1,20 @@
 """What each step of the model is the doing of: contracts of xenspec, with the step's arguments."""
 
-from xenproofs.judge.actions import entries, grant_tables, grants, keeping, references, tlb, words
+from xenproofs.judge.actions import (
+    entries,
+    grant_tables,
+    grants,
+    guests,
+    keeping,
+    notices,
+    ports,
+    references,
+    tlb,
+    words,
+)
 from xenproofs.judge.actions.registry import ACTIONS, ANY_SLOT, Describe
 
-MODULES = (references, words, entries, keeping, tlb, grants, grant_tables)
+MODULES = (references, words, entries, keeping, tlb, grants, grant_tables, ports, notices, guests)
 """The modules that fill the registry."""
 
 __all__ = ["ACTIONS", "ANY_SLOT", "MODULES", "Describe"]
