@@ -28,7 +28,7 @@ from xenproofs.obligations.proving import Options, StepProof
 from xenproofs.obligations.refuter import refute
 from xenproofs.obligations.subjects import subject, subjects
 
-RLIMIT: Final = 300_000
+RLIMIT: Final = 1_000_000
 """Z3's bound for one obligation of a mutant: the longest proof of a step takes less."""
 REFUTER_RLIMIT: Final = 20_000_000
 NOTICED: Final = frozenset({"broken", "unproved", "vacuous", "does not run"})
