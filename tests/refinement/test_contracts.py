@@ -21,6 +21,7 @@ from xenproofs.obligations.mutants import judge
 from xenproofs.obligations.proving import Options, StepProof
 from xenproofs.obligations.subjects import subject, subjects
 from xenspec.contract import Contract
+from xenspec.domains import contracts as domain_contracts
 from xenspec.events import contracts as event_contracts
 from xenspec.grants import contracts as grant_contracts
 from xenspec.memory import contracts
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
     from xenspec.contract import Clause
 
-PACKAGES: Final = (contracts, tlb_contracts, grant_contracts, event_contracts)
+PACKAGES: Final = (contracts, tlb_contracts, grant_contracts, event_contracts, domain_contracts)
 F: Final = Mfn(0x150)
 K: Final = FlightId((VcpuId((1, 0)), 0))
 
@@ -158,6 +159,12 @@ DROPPED: Final = {
         "a_domain_binds_only_a_line_that_it_was_given",
     ),
     "wake_poller": ("notice.cursor = notice.cursor + 1", "a_notice_comes_nearer_to_its_end"),
+    "begin_destroy": ("_require_authority(m, caller)", "only_a_control_domain_ends_another"),
+    "enter_user": ("_load_cr3(m, vcpu.cpu)", "a_mode_uses_no_translation_of_the_other"),
+    "swap_entries": (
+        "m.words[at] = m.grants.status_from(kept, a[1], m.words[of], b[1])",
+        "each_entry_has_the_status_of_the_other",
+    ),
     "take_handle": ("row.readonly = readonly", "the_handle_is_of_what_is_wanted"),
 }
 """A statement of a step that no invariant misses, and the clause that does."""

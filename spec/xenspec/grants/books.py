@@ -42,6 +42,11 @@ class GrantTableRow(Protocol):
         ...
 
     @property
+    def next_handle(self) -> int:
+        """Where the search for a free one begins."""
+        ...
+
+    @property
     def handle_limit(self) -> int:
         """As many handles there may be."""
         ...

@@ -1,6 +1,7 @@
 """What each step of the model is the doing of: contracts of xenspec, with the step's arguments."""
 
 from xenproofs.judge.actions import (
+    domains,
     entries,
     grant_tables,
     grants,
@@ -14,7 +15,7 @@ from xenproofs.judge.actions import (
 )
 from xenproofs.judge.actions.registry import ACTIONS, ANY_SLOT, Describe
 
-MODULES = (references, words, entries, keeping, tlb, grants, grant_tables, ports, notices, guests)
+MODULES = (references, words, entries, keeping, tlb, grants, grant_tables, ports, notices, guests, domains)
 """The modules that fill the registry."""
 
 __all__ = ["ACTIONS", "ANY_SLOT", "MODULES", "Describe"]

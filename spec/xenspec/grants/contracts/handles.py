@@ -143,6 +143,12 @@ def the_handle_is_of_what_is_wanted(_: State, after: State, a: Wanted) -> bool:
     )
 
 
+@HAND_OUT.does(property=28)
+def handles_come_back_as_late_as_can_be(_: State, after: State, a: Wanted) -> bool:
+    """The next free handle is looked for behind this one."""
+    return after.grant_tables[DomId(a.h[0])].next_handle == a.h[1] + 1
+
+
 @HAND_OUT.touches
 def _hand_out(_: State, a: Wanted) -> tuple[Cells, ...]:
     return (Cells("mappings", a.h, ROW), Cells("grant_tables", a.h[0], ("next_handle",)))

@@ -233,6 +233,19 @@ def each_entry_grants_what_the_other_did(before: State, after: State, a: Swapped
     return implies(_all_apart(before, a.a, a.b), swapped)
 
 
+@SWAP.does(property=28)
+def each_entry_has_the_status_of_the_other(before: State, after: State, a: Swapped) -> bool:
+    """Each entry has the status that the other had, be it in the same word."""
+    at, other, words = status_of(before, a.a), status_of(before, a.b), before.words
+    first = before.grants.status_from(words[at], a.a[1], words[other], a.b[1])
+    same = (at[0] == other[0]) & (at[1] == other[1])
+    kept = ite(same, first, words[other])
+    second = before.grants.status_from(kept, a.b[1], words[at], a.a[1])
+    swapped = (after.words[other] == second) & (same | (after.words[at] == first))
+    apart = Not(_is_old(before, a.a[0])) & _all_apart(before, a.a, a.b)
+    return implies(apart, lambda: swapped)
+
+
 def _all_apart(s: State, a: GrantId, b: GrantId) -> bool:
     """No word of one entry is a word of the other one, or has the status of either."""
     (f, _), (g, _), (i, _), (j, _) = place_of(s, a), place_of(s, b), status_of(s, a), status_of(s, b)

@@ -1,0 +1,1 @@
+"""Domains and their virtual CPUs: how they run, where they are entered, how they end."""

@@ -1,0 +1,165 @@
+"""The end of a domain: who may begin it, and what Xen takes back from one that is dying.
+
+XEN_DOMCTL_destroydomain (public/domctl.h). Nothing of this happens to a domain that is not dying; what others
+hold of its frames stays theirs.
+"""
+
+from dataclasses import dataclass
+
+from xenspec.contract import Cells, Contract
+from xenspec.domains.books import State
+from xenspec.logic import Not
+from xenspec.memory.frames import NO_FRAME
+from xenspec.vocabulary import DOMID_XEN, DomId, FlightId, Mode, VcpuId
+
+CALLBACKS = (
+    "event_callback",
+    "failsafe_callback",
+    "syscall_callback",
+    "sysenter_callback",
+    "syscall32_callback",
+    "alarm",
+    "period",
+    "runstate_area",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A domain, and the one that asks for its end."""
+
+    caller: DomId
+    domain: DomId
+
+
+@dataclass(frozen=True, slots=True)
+class OfDomain:
+    """A domain."""
+
+    domain: DomId
+
+
+@dataclass(frozen=True, slots=True)
+class OfVcpu:
+    """A virtual CPU."""
+
+    v: VcpuId
+
+
+@dataclass(frozen=True, slots=True)
+class InFlight:
+    """A flight, and what it holds."""
+
+    k: FlightId
+
+
+DESTROY: Contract[State, Ended] = Contract("begin the end of a domain")
+CRASH: Contract[State, OfDomain] = Contract("crash a domain")
+OF_DYING: Contract[State, OfVcpu] = Contract("be a virtual CPU of a dying domain")
+FORGET_CALLBACKS: Contract[State, OfVcpu] = Contract("forget where a virtual CPU is entered")
+DROP_EOI: Contract[State, OfDomain] = Contract("take a dying domain's page of handled interrupts")
+DROP_INFO: Contract[State, OfVcpu] = Contract("take a virtual CPU's information page")
+TAKE_OVER: Contract[State, InFlight] = Contract("take a dying domain's waiting demotion over")
+
+
+@DESTROY.asks(property=(15, 32))
+def only_a_control_domain_ends_another(s: State, a: Ended) -> bool:
+    """The caller is a control domain, or Xen itself, and not the domain that is to end, which exists."""
+    control = (a.caller == DOMID_XEN) | s.domains[a.caller].privileged
+    return control & s.domains[a.domain].exists & (a.domain != a.caller)
+
+
+@DESTROY.does(property=32)
+def the_end_has_begun(_: State, after: State, a: Ended) -> bool:
+    """The domain is dying."""
+    return after.domains[a.domain].dying
+
+
+@DESTROY.touches
+def _destroy(_: State, a: Ended) -> tuple[Cells, ...]:
+    return (Cells("domains", a.domain, ("dying",)),)
+
+
+@CRASH.does(property=16)
+def a_crashed_domain_runs_no_more(_: State, after: State, a: OfDomain) -> bool:
+    """The domain has crashed."""
+    return after.domains[a.domain].crashed
+
+
+@CRASH.touches
+def _crash(_: State, a: OfDomain) -> tuple[Cells, ...]:
+    return (Cells("domains", a.domain, ("crashed",)),)
+
+
+@OF_DYING.asks(property=32)
+def only_from_the_dying_is_taken_back(s: State, a: OfVcpu) -> bool:
+    """The end of the virtual CPU's domain has begun."""
+    return s.domains[s.vcpus[a.v].domain].dying
+
+
+@FORGET_CALLBACKS.does(property=32)
+def the_vcpu_is_entered_nowhere(_: State, after: State, a: OfVcpu) -> bool:
+    """No callback, no timer and no area is left of the virtual CPU."""
+    v = after.vcpus[a.v]
+    entered = (v.event_callback == 0) & (v.failsafe_callback == 0) & (v.syscall_callback == 0)
+    other = (v.sysenter_callback == 0) & (v.syscall32_callback == 0)
+    return entered & other & (v.alarm == 0) & (v.period == 0) & (v.runstate_area == 0)
+
+
+@FORGET_CALLBACKS.touches
+def _forget_callbacks(_: State, a: OfVcpu) -> tuple[Cells, ...]:
+    return (Cells("vcpus", a.v, CALLBACKS),)
+
+
+@DROP_EOI.asks(property=(6, 32))
+def the_page_of_a_dying_domain_is_taken(s: State, a: OfDomain) -> bool:
+    """The end of the domain has begun, and Xen keeps such a page of it."""
+    return s.domains[a.domain].dying & (s.eoi_frames[a.domain].frame != NO_FRAME)
+
+
+@DROP_EOI.does(property=6)
+def the_domain_has_no_page_of_handled_interrupts(_: State, after: State, a: OfDomain) -> bool:
+    """Xen keeps no such page of the domain."""
+    return after.eoi_frames[a.domain].frame == NO_FRAME
+
+
+@DROP_EOI.touches
+def _drop_eoi(_: State, a: OfDomain) -> tuple[Cells, ...]:
+    return (Cells("eoi_frames", a.domain, ("frame",)),)
+
+
+@DROP_INFO.asks(property=6)
+def an_information_page_is_taken_that_is_kept(s: State, a: OfVcpu) -> bool:
+    """Xen keeps an information page of the virtual CPU."""
+    return s.vcpus[a.v].info_frame != NO_FRAME
+
+
+@DROP_INFO.does(property=6)
+def the_vcpu_has_no_information_page(_: State, after: State, a: OfVcpu) -> bool:
+    """Xen keeps no such page of the virtual CPU."""
+    return after.vcpus[a.v].info_frame == NO_FRAME
+
+
+@DROP_INFO.touches
+def _drop_info(_: State, a: OfVcpu) -> tuple[Cells, ...]:
+    return (Cells("vcpus", a.v, ("info_frame",)),)
+
+
+@TAKE_OVER.asks(property=(5, 17, 32))
+def only_a_dying_domains_waiting_table_is_taken_over(s: State, a: InFlight) -> bool:
+    """The flight holds a general reference of a table whose work waits, and whose owner is dying."""
+    frame = s.frames[s.flights[a.k].frame]
+    return (s.flights[a.k].mode == Mode.REF) & frame.partial & s.domains[frame.owner].dying
+
+
+@TAKE_OVER.does(property=(5, 17))
+def the_flight_goes_on_with_the_demotion(before: State, after: State, a: InFlight) -> bool:
+    """The table waits no more: the flight releases its entries."""
+    waits = after.frames[before.flights[a.k].frame].partial
+    return Not(waits) & (after.flights[a.k].mode == Mode.DEVALIDATING)
+
+
+@TAKE_OVER.touches
+def _take_over(s: State, a: InFlight) -> tuple[Cells, ...]:
+    waits = Cells("frames", s.flights[a.k].frame, ("partial",))
+    return (Cells("flights", a.k, ("mode",)), waits)
