@@ -161,10 +161,6 @@ DROPPED: Final = {
     "wake_poller": ("notice.cursor = notice.cursor + 1", "a_notice_comes_nearer_to_its_end"),
     "begin_destroy": ("_require_authority(m, caller)", "only_a_control_domain_ends_another"),
     "enter_user": ("_load_cr3(m, vcpu.cpu)", "a_mode_uses_no_translation_of_the_other"),
-    "swap_entries": (
-        "m.words[at] = m.grants.status_from(kept, a[1], m.words[of], b[1])",
-        "each_entry_has_the_status_of_the_other",
-    ),
     "take_handle": ("row.readonly = readonly", "the_handle_is_of_what_is_wanted"),
 }
 """A statement of a step that no invariant misses, and the clause that does."""
