@@ -80,7 +80,7 @@ from xenmodel.views import (
     WordsView,
 )
 from xenspec.table import PlainTable, PlainWords, ReadTable, Table, Words
-from xenspec.vocabulary import DOMID_IO
+from xenspec.vocabulary import DOMID_IO, DomId
 
 
 class View(Protocol):
@@ -348,7 +348,7 @@ def plain_machine(
         flights=PlainTable("flights", lambda _: Flight()),
         m2p=PlainTable("m2p", lambda _: MachineToPhys()),
         domains=PlainTable("domains", lambda _: Domain()),
-        vcpus=PlainTable("vcpus", lambda _: Vcpu()),
+        vcpus=PlainTable("vcpus", lambda v: Vcpu(domain=DomId(v[0]))),
         gdt=PlainTable("gdt", lambda _: TablePage()),
         ldt=PlainTable("ldt", lambda _: TablePage()),
         traps=PlainTable("traps", lambda _: TrapHandler()),

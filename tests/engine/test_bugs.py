@@ -8,6 +8,7 @@ import pytest
 
 from xenproofs.bugs.catalogue import BUGS, Bug
 from xenproofs.bugs.grants import OF_GRANTS
+from xenproofs.bugs.lives import OF_LIVES
 from xenproofs.bugs.rewriter import Edit, NoSuchStatementError, edited_function
 from xenproofs.obligations.planted import find, planted
 from xenproofs.obligations.statements import statements
@@ -23,7 +24,7 @@ QUICK = frozenset(
         "a write is not declared",
         "a partial table does not keep its reference",
         "a frame is given away before every CPU forgets it",
-        *(name for name, *_ in OF_GRANTS),
+        *(name for name, *_ in (*OF_LIVES, *OF_GRANTS)),
     }
 )
 """Bugs that every run looks for; the deep run looks for all."""

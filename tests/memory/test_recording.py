@@ -72,7 +72,7 @@ def test_a_new_row_is_a_change_of_all_its_fields() -> None:
     recorder.machine.frames[F].owner = DomId(3)
     ((key, mask, _, _),) = recorder.drain()["frames"]
     assert (key, mask) == (F, ALL_FIELDS)
-    assert recorder.machine.vcpus[3, 1].domain == 0
+    assert recorder.machine.vcpus[3, 1].domain == 3
     assert [mask for _, mask, _, _ in recorder.drain()["vcpus"]] == [ALL_FIELDS]
 
 

@@ -97,7 +97,7 @@ def create_domain(
 
 @step("vcpus.domain")
 def create_vcpu(m: Machine, v: VcpuId, d: DomId) -> None:
-    """Give a domain one of its vCPUs, not initialised."""
+    """Give a domain one of its vCPUs, not initialised; it is of the domain that its number names."""
     row = m.domains[d]
     require("the domain lives", row.exists & Not(row.dying), ESRCH)
     require("the vCPU is one of the domain's", (v[0] == d) & (v[1] < row.vcpus), EINVAL)
@@ -116,7 +116,6 @@ def begin_destroy(m: Machine, caller: DomId, d: DomId) -> None:
 
 
 MEMORY_OF_VCPU = (
-    "vcpus.domain",
     "vcpus.initialised",
     "vcpus.up",
     "vcpus.user_mode",
@@ -165,7 +164,6 @@ def bury_vcpu(m: Machine, v: VcpuId) -> None:
     require("it has no old table", vcpu.old_table == NO_FRAME, EAGAIN)
     require("it has no information page", vcpu.info_frame == NO_FRAME, EAGAIN)
     require("it has no descriptors", (vcpu.gdt_entries == 0) & (vcpu.ldt_entries == 0), EAGAIN)
-    vcpu.domain = DomId(0)
     vcpu.initialised = False
     vcpu.up = False
     vcpu.user_mode = False

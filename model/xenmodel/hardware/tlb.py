@@ -116,16 +116,15 @@ def switch_vcpu(m: Machine, cpu: Cpu, v: VcpuId) -> None:
     vcpu.cpu = cpu
 
 
-@step("cpus.current", "cpus.epoch", "cpus.flushed_at", "world.clock", "dirty.dirty", "vcpus.domain")
+@step("cpus.current", "cpus.epoch", "cpus.flushed_at", "world.clock", "dirty.dirty")
 def idle_cpu(m: Machine, cpu: Cpu) -> None:
     """Let a CPU leave the vCPU that it runs, which may then run elsewhere (sync_vcpu_execstate)."""
     require("the CPU exists", (cpu >= 0) & (cpu < m.cpu_count), EINVAL)
     row = m.cpus[cpu]
     idle = VcpuId((DOMID_IDLE, cpu))
     m.dirty[m.vcpus[row.current].domain, cpu].dirty = False
-    m.dirty[DOMID_IDLE, cpu].dirty = True
+    m.dirty[m.vcpus[idle].domain, cpu].dirty = True
     flush(m, cpu)
-    m.vcpus[idle].domain = DOMID_IDLE
     row.current = idle
 
 

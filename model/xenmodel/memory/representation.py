@@ -331,6 +331,12 @@ def _is_writable(s: State, f: Mfn) -> bool:
     return (s.frames[f].type == WRITABLE) & s.frames[f].validated
 
 
+@invariant(property=6)
+def vcpu_is_of_the_domain_of_its_number(s: State, v: VcpuId) -> bool:
+    """A vCPU is of the domain that its number names, whether it was created yet or not."""
+    return s.vcpus[v].domain == v[0]
+
+
 @invariant(property=(1, 6))
 def vcpu_info_is_writable_memory(s: State, v: VcpuId) -> bool:
     """The page that a vCPU's information is written to is writable memory."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from xenproofs.bugs.events import OF_EVENTS
 from xenproofs.bugs.grants import OF_GRANTS
+from xenproofs.bugs.lives import OF_LIVES
 from xenproofs.bugs.prefixes import OF_PREFIXES
 from xenproofs.bugs.rewriter import Edit
 
@@ -234,4 +235,4 @@ OF_MEMORY: Final = (
         "partial_entry_holds_its_child",
     ),
 )
-BUGS: Final = (*OF_MEMORY, *(_bug(*row) for row in (*OF_PREFIXES, *OF_EVENTS, *OF_GRANTS)))
+BUGS: Final = (*OF_MEMORY, *(_bug(*row) for row in (*OF_PREFIXES, *OF_LIVES, *OF_EVENTS, *OF_GRANTS)))
