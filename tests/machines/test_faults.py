@@ -88,7 +88,7 @@ def test_the_fuzz_engine_finds_it_and_tells_a_short_story(name: str) -> None:
     fault = FAULTS[name]
     subsystem = "events" if name in OF_EVENTS else "memory"
     plan = Plan(1, subsystem, every_step=fault.every_step, fault=name)
-    campaign = Campaign(plan, seconds=1800 if DEEP else 60, shrink_seconds=60 if DEEP else 20)
+    campaign = Campaign(plan, seconds=1800 if DEEP else 60, shrink_seconds=60 if DEEP else 8)
     (story,) = campaign.run().stories
     assert {story.breach.name, *story.breach.names} & set(fault.breaks)
     assert len(story.moves) <= 12

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from xenproofs.machines.calls import call_name
+from xenproofs.machines.domains import NAME
 from xenproofs.machines.episode import Plan, moves_of, play
 from xenproofs.machines.events import COMMANDS
-from xenproofs.machines.grants import OPS
+from xenproofs.machines.grants import OPS, TABLE_OPS
 from xenproofs.machines.moves import KINDS, NUMBERS, SUBSYSTEMS, Move, changed, describe, draw, mood, parse
 from xenproofs.machines.outcomes import EXPECTED, expected, unreached
 from xenproofs.machines.shared_schemes import SCHEMES as SHARED
@@ -72,7 +73,10 @@ def test_what_was_reached_is_no_longer_unreached() -> None:
     ("subsystem", "calls"),
     [
         ("events", {f"event_channel_op:{name}" for name, _ in COMMANDS}),
-        ("grants", {name for name, _ in OPS.values()}),
+        (
+            "grants",
+            {NAME, *(name for name, _ in OPS.values()), *(f"grant_table_op:{op}" for op in TABLE_OPS)},
+        ),
     ],
 )
 def test_what_is_expected_of_a_subsystem_is_of_calls_that_its_moves_make(

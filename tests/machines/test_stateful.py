@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from xenproofs.machines.stateful import HostileGuests, StepwiseGuests
+from xenproofs.machines.stateful import HostileGuests, SharingGuests, StepwiseGuests
 
 TestHostileGuests = HostileGuests.TestCase
+TestSharingGuests = SharingGuests.TestCase
 TestStepwiseGuests = StepwiseGuests.TestCase

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from xenproofs.judge.ghost import IllegalHolder
-from xenproofs.machines.moves import Move
+from xenproofs.machines.moves import Move, domains_of
 from xenproofs.machines.world import Deadlock, World
 
 ILLEGAL_HOLDER = "illegal holder"
@@ -27,7 +27,8 @@ class Breach:
 
 def breach(moves: Sequence[Move], *, every_step: bool = False) -> Breach | None:
     """Play moves on a fresh world and every call to its end; return the first thing that goes wrong."""
-    return until_breach(World.new(every_step=every_step), moves)[1]
+    world = World.new(every_step=every_step, domains=domains_of(moves))
+    return until_breach(world, moves)[1]
 
 
 def until_breach(world: World, moves: Sequence[Move]) -> tuple[int, Breach | None]:

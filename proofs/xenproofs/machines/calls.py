@@ -16,7 +16,8 @@ from xenmodel.memory.memory_op import Exchange, Reservation, exchange, reservati
 from xenmodel.memory.mmu_update import MmuUpdate
 from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp
 from xenmodel.memory.update_va_mapping import UpdateVaMapping
-from xenproofs.machines import grants
+from xenproofs.machines import domains, grants
+from xenproofs.machines.domains import re_entry
 from xenproofs.machines.events import KINDS as EVENT_MOVES
 from xenproofs.machines.events import event_name, event_steps
 from xenproofs.machines.moves import (
@@ -74,6 +75,8 @@ def call_name(move: Move) -> str:
         return f"memory_op:{RESERVES[move.b % 4]}"
     return {
         **grants.NAMES,
+        "table": f"grant_table_op:{grants.table_op(move)}",
+        "destroy": domains.NAME,
         "info": "vcpu_op:register_vcpu_info",
         "map": UPDATE_VA[names_other(move)],
         "descriptors": ("set_gdt", "update_descriptor", "mmuext_op:set_ldt")[move.d % 3],
@@ -84,6 +87,14 @@ def call_name(move: Move) -> str:
 def outcome(rc: int) -> str:
     """Return how a hypercall ended: `ok`, or the errno's name."""
     return "ok" if rc == 0 else Errno(-rc).name if rc < 0 else str(rc)
+
+
+SHARED_MOVES: dict[str, Callable[[Call, Move], Steps[str]]] = {
+    **dict.fromkeys(grants.KINDS, grants.steps_of),
+    **dict.fromkeys(domains.KINDS, domains.steps_of),
+    **dict.fromkeys(EVENT_MOVES, event_steps),
+}
+"""Moves of grants, of event channels, and of a domain's end."""
 
 
 def free_frame(x: Call) -> Callable[[int], Mfn | None]:
@@ -104,10 +115,8 @@ def steps_of(x: Call, move: Move) -> Steps[str]:
         return _reserve(x, move)
     if move.kind == "info":
         return _register(x, move)
-    if move.kind in grants.NAMES:
-        return grants.steps_of(x, move)
-    if move.kind in EVENT_MOVES:
-        return event_steps(x, move)
+    if move.kind in SHARED_MOVES:
+        return SHARED_MOVES[move.kind](x, move)
     return _hypercall(x, move)
 
 
@@ -152,13 +161,9 @@ def _hypercall(x: Call, move: Move) -> Steps[str]:
         again = result.continuation.args
         if not isinstance(again, MmuUpdate | MmuextOp):
             raise TypeError(again)
-        yield _re_entry
+        yield re_entry
         result = yield from dispatch(x, again)
     return outcome(result.rc)
-
-
-def _re_entry() -> None:
-    """Stands for the guest's re-entry: other vCPUs may run before it."""
 
 
 def arguments(x: Call, move: Move) -> MmuUpdate | MmuextOp | UpdateVaMapping | SetGdt | UpdateDescriptor:

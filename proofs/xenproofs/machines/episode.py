@@ -11,13 +11,16 @@ from random import Random
 
 from xenproofs.machines.breach import Breach, until_breach
 from xenproofs.machines.faults import fault_named
-from xenproofs.machines.moves import SCHEMING, SUBSYSTEMS, Mood, Move, changed, draw, echo, mood
+from xenproofs.machines.moves import SCHEMING, SUBSYSTEMS, Mood, Move, changed, domains_of, draw, echo, mood
 from xenproofs.machines.planting import planted
 from xenproofs.machines.schemes import scheme
+from xenproofs.machines.setup import DOMAINS, GUESTS, VCPUS_EACH
 from xenproofs.machines.shared_schemes import SCHEMES as SHARED
 from xenproofs.machines.shared_schemes import shared_scheme
 from xenproofs.machines.world import World
 
+SIZES = (len(DOMAINS) * VCPUS_EACH, len(GUESTS) * VCPUS_EACH)
+"""vCPUs of the two domains of most small worlds, or of three."""
 SHARES = (0.0, 0.0, 0.1)
 """How many moves of an episode begin a scheme: in most episodes, none."""
 
@@ -55,6 +58,8 @@ def moves_of(plan: Plan, number: int) -> list[Move]:
     of_all = mood(rng, SUBSYSTEMS[plan.subsystem])
     if plan.subsystem in SCHEMING:
         of_all = replace(of_all, scheming=rng.choice(SHARES))
+    if plan.subsystem in SHARED:
+        of_all = replace(of_all, vcpus=rng.choice(SIZES))
     moves = [draw(rng, of_all)]
     while len(moves) < plan.moves:
         moves += _next(rng, plan.subsystem, of_all, moves[-1])
@@ -75,7 +80,7 @@ def _next(rng: Random, subsystem: str, of_all: Mood, last: Move) -> list[Move]:
 def play(plan: Plan, number: int) -> Episode:
     """Play an episode."""
     moves = moves_of(plan, number)
-    world = World.new(every_step=plan.every_step)
+    world = World.new(every_step=plan.every_step, domains=domains_of(moves))
     episode = Episode(number)
     with planted(fault_named(plan.fault)):
         played, episode.breach = until_breach(world, moves)

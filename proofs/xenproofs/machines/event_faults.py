@@ -116,6 +116,13 @@ EVENT_FAULTS: tuple[Fault, ...] = (
         ("queue_with_events_is_ready", "unready_queue_is_made_ready_next"),
     ),
     Fault(
+        "queue_locked_by_a_guests_store",
+        "Who links an event leaves the queue locked if the guest has unlinked the event's word meanwhile.",
+        (Edit(f"{FIFO}:_append", "queue.locked = False", "queue.locked = Not(word.linked)"),),
+        ("deadlock",),
+        interleaved=True,
+    ),
+    Fault(
         "interrupt_left_bound",
         "Closing the port of a virtual interrupt leaves the interrupt bound to it.",
         (

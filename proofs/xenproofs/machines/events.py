@@ -6,17 +6,27 @@ from typing import Final
 from xenmodel.events import arguments as calls
 from xenmodel.events.calls import event_channel_op
 from xenmodel.events.delivery import raise_virq
-from xenmodel.events.guest import clear_pending, mask_port, mask_upcalls, unmask_upcalls
+from xenmodel.events.guest import (
+    clear_pending,
+    mask_port,
+    mask_upcalls,
+    scribble_head,
+    scribble_selector,
+    scribble_signal,
+    scribble_upcall,
+    scribble_word,
+    unmask_upcalls,
+)
 from xenmodel.events.handling import handle
 from xenmodel.events.setup import ExpandArray, InitControl, SetPriority
 from xenmodel.events.waiting import Poll, block, poll
 from xenmodel.hypercall import Call, Steps
 from xenmodel.step import Refused
-from xenproofs.machines.moves import Move, extra, frame_of, named
+from xenproofs.machines.moves import Move, extra, frame_of, named, other
 from xenproofs.machines.setup import DOMAINS, VCPUS_EACH
 from xenspec.vocabulary import DOMID_IDLE, DOMID_SELF, DomId, Errno, PortId, VcpuId
 
-KINDS: Final = ("event", "handle", "guest", "sleep", "interrupt")
+KINDS: Final = ("event", "handle", "guest", "sleep", "interrupt", "scribble")
 PORTS: Final = 3
 """Ports that a number names: 1 to this."""
 VIRQS: Final = (0, 3)
@@ -28,6 +38,8 @@ SENDS: Final = 10
 ODD: Final = 18
 """A number of a move from which on the call names what does not exist: a port, a domain."""
 NO_SUCH_PORT: Final = 100
+LINKS: Final = (0, 1, 2, 3, 1, 2, 3, 1023, 1024, 4096, (1 << 17) - 1)
+"""Ports that a guest stores into a link or a head: its own, of no word, beyond every array."""
 NO_SUCH_DOMAIN: Final = 5
 
 
@@ -42,17 +54,13 @@ def _any_port(move: Move) -> int:
 
 
 def _any_other(x: Call, move: Move) -> DomId:
-    """Return the other domain, now and then one that does not exist."""
-    return DomId(NO_SUCH_DOMAIN) if move.c >= ODD else _other(x)
+    """Return another domain, now and then one that does not exist."""
+    return DomId(NO_SUCH_DOMAIN) if move.c >= ODD else other(x.domain, move)
 
 
 def _any_vcpu(move: Move) -> int:
     """Return one of the caller's vCPUs, now and then one that it does not have."""
     return VCPUS_EACH if move.c >= ODD else move.c % VCPUS_EACH
-
-
-def _other(x: Call) -> DomId:
-    return DOMAINS[1 - x.domain]
 
 
 def _send(_: Call, move: Move) -> calls.Send:
@@ -67,20 +75,20 @@ Command = Callable[[Call, Move], calls.EventCall]
 COMMANDS: Final[tuple[tuple[str, Command], ...]] = (
     *(("unmask", _unmask),) * 2,
     *(("send", _send),) * SENDS,
-    ("alloc_unbound", lambda x, move: calls.AllocUnbound(named(x.domain, move.d), _other(x))),
+    ("alloc_unbound", lambda x, move: calls.AllocUnbound(named(x.domain, move.d), other(x.domain, move))),
     ("bind_interdomain", lambda x, move: calls.BindInterdomain(_any_other(x, move), port_of(move))),
     ("bind_virq", lambda _, move: calls.BindVirq(VIRQS[move.b % 2], _any_vcpu(move))),
     ("bind_ipi", lambda _, move: calls.BindIpi(_any_vcpu(move))),
     ("bind_vcpu", lambda _, move: calls.BindVcpu(port_of(move), _any_vcpu(move))),
     ("close", lambda _, move: calls.Close(_any_port(move))),
     ("set_priority", lambda _, move: SetPriority(_any_port(move), (0, 7)[move.c % 2])),
-    ("init_control", lambda x, move: InitControl(frame_of(x.domain, move.c), 0, extra(move.d) % 2)),
+    ("init_control", lambda x, move: InitControl(frame_of(x.domain, move.c), 0, move.b % (VCPUS_EACH + 1))),
     ("expand_array", lambda x, move: ExpandArray(frame_of(x.domain, move.c), masked=False)),
     ("reset", lambda x, move: calls.Reset(named(x.domain, move.d))),
     ("status", lambda x, move: calls.Status(named(x.domain, move.d), _any_port(move))),
     ("close", lambda _, move: calls.Close(_any_port(move))),
     ("bind_ipi", lambda _, move: calls.BindIpi(_any_vcpu(move))),
-    ("alloc_unbound", lambda x, _: calls.AllocUnbound(DOMID_SELF, _other(x))),
+    ("alloc_unbound", lambda x, move: calls.AllocUnbound(DOMID_SELF, other(x.domain, move))),
     ("bind_interdomain", lambda x, move: calls.BindInterdomain(_any_other(x, move), port_of(move))),
 )
 """The commands of an event_channel_op, as often as they are to be drawn."""
@@ -107,6 +115,7 @@ def event_steps(x: Call, move: Move) -> Steps[str]:
         "guest": _touch,
         "sleep": _sleep,
         "interrupt": _interrupt,
+        "scribble": _scribble,
     }[move.kind]
     try:
         return (yield from made(x, move))
@@ -138,6 +147,29 @@ def _touch(x: Call, move: Move) -> Steps[str]:
         change = mask_upcalls if choice == 2 else unmask_upcalls  # noqa: PLR2004 - of four
         change(x.m, x.vcpu)
         yield change
+    return "done"
+
+
+def _scribble(x: Call, move: Move) -> Steps[str]:
+    """Store against the protocol into what is shared with Xen: bits, event words, links, heads."""
+    m, v, choice = x.m, x.vcpu, extra(move.d)
+    first, second, third, fourth = (bool(move.c >> bit & 1) for bit in range(4))
+    p = PortId((x.domain, move.b % (PORTS + 1)))
+    link = LINKS[move.a % len(LINKS)]
+    if choice < 4:  # noqa: PLR2004 - half of them
+        scribble_word(m, p, (first, second, third, fourth), link)
+        yield scribble_word
+    elif choice < 6:  # noqa: PLR2004 - a quarter
+        scribble_head(m, v, (0, 7)[move.b % 2], link, ready=first)
+        yield scribble_head
+    elif choice == 6:  # noqa: PLR2004 - one of eight
+        scribble_signal(m, p, pending=first, masked=second)
+        yield scribble_signal
+    else:
+        scribble_upcall(m, v, pending=first, masked=second)
+        yield scribble_upcall
+        scribble_selector(m, v, 0, value=third)
+        yield scribble_selector
     return "done"
 
 

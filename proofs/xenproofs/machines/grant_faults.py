@@ -178,4 +178,48 @@ GRANT_FAULTS: tuple[Fault, ...] = (
         ("mapped_frame_has_an_owner", COUNTED, REFERENCED, "ownerless_frame_is_unused", CRASH),
         advisories=(380,),
     ),
+    Fault(
+        "grant_layout_changed_in_use",
+        "The layout of a table changes although some of its entries are in use.",
+        (
+            Edit(
+                "grants.versions:_refusal",
+                "if any(is_pinned(m.active[at]) for at in made(m.active, beyond)):",
+                "if False:",
+            ),
+            Edit(
+                "grants.versions:change_version",
+                'require("nobody uses what is emptied", unused, EBUSY)',
+                "pass",
+            ),
+        ),
+        ("entry_in_use_exists",),
+    ),
+    Fault(
+        "grant_part_mapped_whole",
+        "An entry that a copy uses for a part of a page is mapped, as if it were in use for the whole.",
+        (
+            Edit(
+                f"{PINS}:pin_entry",
+                'require("the whole page is in use", Not(active.sub_page), EPERM)',
+                "pass",
+            ),
+        ),
+        (GRANTED,),
+        interleaved=True,
+    ),
+    Fault(
+        "grant_kept_by_the_dead",
+        "A dying domain's handles are taken back, and their pins are not.",
+        (Edit("grants.releasing:release_mapping", "add_pins(m.active[g], -1,", "add_pins(m.active[g], 0,"),),
+        (USES,),
+        advisories=(224,),
+    ),
+    Fault(
+        "grant_of_devices_kept_by_the_dead",
+        "What devices of a dying domain have is forgotten, not given back.",
+        (Edit("grants.releasing:release_mapping", "if row.device:", "if False:"),),
+        (COUNTED, REFERENCED),
+        advisories=(224,),
+    ),
 )

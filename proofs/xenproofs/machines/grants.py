@@ -7,13 +7,19 @@ its frame is mapped.
 from collections.abc import Callable
 from typing import Final
 
-from xenmodel.abi.grant import CONTAINS_PTE
+from xenmodel.abi.grant import CONTAINS_PTE, E_SUB_PAGE, MASK64
 from xenmodel.grants.arguments import (
     Batch,
     BatchOp,
     Copy,
     CopyEnd,
+    GetStatusFrames,
+    GetVersion,
+    GrantCall,
     MapGrantRef,
+    QuerySize,
+    SetupTable,
+    SetVersion,
     SwapGrantRef,
     TransferFrame,
     UnmapAndReplace,
@@ -22,12 +28,12 @@ from xenmodel.grants.arguments import (
 from xenmodel.grants.calls import grant_table_op
 from xenmodel.grants.guest import write_entry
 from xenmodel.hypercall import Call, Steps
-from xenproofs.machines.moves import BOOT_L1, Move, address, extra, frame_of
-from xenproofs.machines.setup import DOMAINS, estate
-from xenspec.vocabulary import DOMID_SELF, PAGE_SIZE, GrantFrameId
+from xenproofs.machines.moves import BOOT_L1, Move, address, extra, frame_of, named, other
+from xenproofs.machines.setup import XEN_HEAP, estate
+from xenspec.vocabulary import DOMID_INVALID, DOMID_SELF, PAGE_SIZE, Errno, GrantFrameId, Mfn
 
-REFS: Final = 4
-"""Entries that are used."""
+REFS: Final = (0, 1, 2, 300)
+"""Entries that are used; a change of layout keeps the first eight, and one page of version 2 has 256."""
 FLAGS: Final = (2, 2, 6, 3, 7, 1, 5, 2 | CONTAINS_PTE)
 """GNTMAP_*: processors, devices, both; to write or to read."""
 GRANTS: Final = (1, 1, 1, 5, 2, 1, 0x101, 0)
@@ -38,19 +44,35 @@ ODD: Final = 18
 ODD_SLOT: Final = 15
 """The slot by which a copy or a transfer names such a thing; the one before does too."""
 NO_SUCH_REF, NO_SUCH_DOMAIN = 5000, 5
+HALF: Final = PAGE_SIZE // 2
 WINDOW: Final = 16
 """Slots of the boot table of level 1 that moves map by."""
 
 
-def _other(x: Call) -> int:
-    return DOMAINS[1 - x.domain]
+def _other(x: Call, move: Move) -> int:
+    return other(x.domain, move)
+
+
+def _ref(number: int) -> int:
+    return REFS[number % len(REFS)]
 
 
 def _entry(x: Call, move: Move) -> Steps[str]:
-    """Write an entry of one's own table: what is granted, and to whom."""
-    to = x.domain if move.b % WINDOW == 0 else _other(x)
-    word = GRANTS[extra(move.d)] | to << 16 | frame_of(x.domain, move.c) << 32 & (1 << 64) - 1
-    write_entry(x.m, GrantFrameId((x.domain, 0)), move.a % REFS, word)
+    """Write an entry of one's own table: what is granted, and to whom; by version 2, its frame first."""
+    to = x.domain if move.b % WINDOW == 0 else _other(x, move)
+    flags, f = GRANTS[extra(move.d)], frame_of(x.domain, move.c)
+    version = x.m.grant_tables[x.domain].version
+    page, slot = x.m.grants.place(version, _ref(move.a))
+    p, head = GrantFrameId((x.domain, page)), flags | to << 16
+    if page >= x.m.grant_tables[x.domain].frames:
+        return "no such page"
+    if version == 1:
+        write_entry(x.m, p, slot, head | f << 32 & MASK64)
+        yield write_entry
+        return "written"
+    write_entry(x.m, p, slot + 1, f)
+    yield write_entry
+    write_entry(x.m, p, slot, head | (HALF << 48 if flags & E_SUB_PAGE else 0))
     yield write_entry
     return "written"
 
@@ -63,9 +85,11 @@ def _map(x: Call, move: Move) -> BatchOp:
         place = estate(x.domain).tables[BOOT_L1] * PAGE_SIZE + move.b % WINDOW * 8
     if move.c >= ODD:
         return (
-            MapGrantRef(place, flags, NO_SUCH_REF, _other(x)) if move.d % 2 else _map_of_nobody(place, flags)
+            MapGrantRef(place, flags, NO_SUCH_REF, _other(x, move))
+            if move.d % 2
+            else _map_of_nobody(place, flags)
         )
-    return MapGrantRef(place, flags, move.a % REFS, x.domain if move.c == 0 else _other(x))
+    return MapGrantRef(place, flags, _ref(move.a), x.domain if move.c == 0 else _other(x, move))
 
 
 def _map_of_nobody(place: int, flags: int) -> BatchOp:
@@ -103,23 +127,26 @@ def _replace(x: Call, move: Move) -> BatchOp:
 
 def _copy(x: Call, move: Move) -> BatchOp:
     """Return a copy between an entry of the other domain and a frame of one's own."""
-    granter = NO_SUCH_DOMAIN if move.b == ODD_SLOT else _other(x)
-    ref = NO_SUCH_REF if move.b == ODD_SLOT - 1 else move.a % REFS
+    granter = NO_SUCH_DOMAIN if move.b == ODD_SLOT else _other(x, move)
+    ref = NO_SUCH_REF if move.b == ODD_SLOT - 1 else _ref(move.a)
     entry = CopyEnd(granter, ref, move.b % 3 * 8, by_ref=True)
     own = CopyEnd(
-        _other(x) if move.b == ODD_SLOT - 2 else DOMID_SELF, frame_of(x.domain, move.c), move.b, by_ref=False
+        _other(x, move) if move.b == ODD_SLOT - 2 else DOMID_SELF,
+        frame_of(x.domain, move.c),
+        move.b,
+        by_ref=False,
     )
     length = LENGTHS[extra(move.d) % len(LENGTHS)]
     return Copy(own, entry, length) if move.d % 2 else Copy(entry, own, length)
 
 
 def _transfer(x: Call, move: Move) -> BatchOp:
-    to = NO_SUCH_DOMAIN if move.b == ODD_SLOT else _other(x)
-    return TransferFrame(frame_of(x.domain, move.c), to, move.a % REFS)
+    to = NO_SUCH_DOMAIN if move.b == ODD_SLOT else _other(x, move)
+    return TransferFrame(frame_of(x.domain, move.c), to, _ref(move.a))
 
 
 def _swap(_x: Call, move: Move) -> BatchOp:
-    return SwapGrantRef(move.a % REFS, NO_SUCH_REF if move.c >= ODD else move.c % REFS)
+    return SwapGrantRef(_ref(move.a), NO_SUCH_REF if move.c >= ODD else _ref(move.c))
 
 
 OPS: Final[dict[str, tuple[str, Callable[[Call, Move], BatchOp]]]] = {
@@ -133,11 +160,58 @@ OPS: Final[dict[str, tuple[str, Callable[[Call, Move], BatchOp]]]] = {
 """Kinds of moves that are calls: the call's name, and its operation."""
 NAMES: Final = {"grant": "grant", **{kind: name for kind, (name, _) in OPS.items()}}
 """The name of each kind of move."""
+KINDS: Final = (*NAMES, "table")
+TABLE_OPS: Final = (
+    "set_version",
+    "set_version",
+    "setup_table",
+    "query_size",
+    "get_version",
+    "get_status_frames",
+)
+"""What is asked of a table as a whole."""
+VERSIONS: Final = (1, 2, 2, 1, 2, 3, 0, 2)
+PAGES: Final = (1, 2, 1, 2, 65, 1, 2, 0)
+"""Pages of a table that are asked for; 64 is the most."""
+
+
+def table_op(move: Move) -> str:
+    """Return what a move asks of a table as a whole."""
+    return TABLE_OPS[move.a % len(TABLE_OPS)]
+
+
+def heap_of(x: Call) -> Callable[[], Mfn | None]:
+    """Return an allocator: the first of Xen's own frames that nobody has."""
+
+    def choose() -> Mfn | None:
+        rows = ((f, x.m.frames[f]) for f in XEN_HEAP)
+        return next((f for f, row in rows if row.ref_count == 0 and row.owner == DOMID_INVALID), None)
+
+    return choose
+
+
+def _table(x: Call, move: Move) -> Steps[str]:
+    """Ask something of a table as a whole: mostly one's own, another's, now and then nobody's."""
+    dom = NO_SUCH_DOMAIN if move.b == ODD_SLOT else named(x.domain, move.d)
+    asked: dict[str, GrantCall] = {
+        "set_version": SetVersion(VERSIONS[extra(move.d)], heap_of(x)),
+        "setup_table": SetupTable(dom, PAGES[extra(move.d)], heap_of(x)),
+        "query_size": QuerySize(dom),
+        "get_version": GetVersion(dom),
+        "get_status_frames": GetStatusFrames(dom, PAGES[extra(move.d)]),
+    }
+    op = table_op(move)
+    result = yield from grant_table_op(x, asked[op])
+    if op in ("set_version", "get_version"):
+        return "ok" if result.rc == 0 else Errno(-result.rc).name
+    return result.status.name
 
 
 def steps_of(x: Call, move: Move) -> Steps[str]:
     """Return the steps of a move; their result says how it ended."""
     if move.kind == "grant":
         return (yield from _entry(x, move))
+    if move.kind == "table":
+        return (yield from _table(x, move))
     result = yield from grant_table_op(x, Batch((OPS[move.kind][1](x, move),)))
     return result.status.name

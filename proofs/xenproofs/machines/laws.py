@@ -10,7 +10,7 @@ from xenmodel.machine import Machine
 from xenproofs.judge.holdings import recount
 from xenproofs.judge.monitor import Violation
 from xenproofs.judge.tracking import store_of
-from xenproofs.machines.setup import DOMAINS, GRANT_PAGES
+from xenproofs.machines.setup import GRANT_PAGES, GUESTS, XEN_HEAP
 
 COUNTS: Final = "counts_are_what_a_walk_of_all_rows_finds"
 CHARGED: Final = "every_frame_is_charged_to_its_owner"
@@ -39,8 +39,9 @@ def _counts(m: Machine) -> list[Violation]:
 
 def _charged(m: Machine) -> list[Violation]:
     """Frames are conserved: each is free, Xen's own, or one of those that its owner is charged for."""
-    owners = [frame.owner for f, frame in store_of(m.frames).items() if f not in GRANT_PAGES]
-    charged = {d: store_of(m.domains)[d].pages for d in DOMAINS}
+    xens = {*GRANT_PAGES, *XEN_HEAP}
+    owners = [frame.owner for f, frame in store_of(m.frames).items() if f not in xens]
+    charged = {d: store_of(m.domains)[d].pages for d in GUESTS}
     return [
         Violation(
             CHARGED,

@@ -5,12 +5,13 @@ name a frame of one's own, some a foreign one, I/O space or nothing at all. Plai
 well and can be replayed; `describe` writes it with roles (`dom1.f3`, `dom0.l1`).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 
 from xenmodel.abi import pte
 from xenmodel.abi.memory_map import IO_LIMIT
-from xenproofs.machines.setup import BOOT_SLOT, DOMAINS, FREE, FREE_START, VCPUS_EACH, XENS, estate
+from xenproofs.machines.setup import BOOT_SLOT, DOMAINS, FREE, FREE_START, GUESTS, VCPUS_EACH, XENS, estate
 from xenspec.vocabulary import DOMID_IO, DOMID_SELF, DomId, Mfn, Va, VcpuId
 
 KINDS: dict[str, int] = {
@@ -58,6 +59,8 @@ GRANT_KINDS: dict[str, int] = {
     "store": 24,
     "fill": 12,
     "grant": 30,
+    "table": 6,
+    "destroy": 1,
     "map_grant": 40,
     "unmap_grant": 30,
     "replace_grant": 6,
@@ -75,6 +78,8 @@ EVENT_KINDS: dict[str, int] = {
     "guest": 8,
     "sleep": 4,
     "interrupt": 6,
+    "scribble": 6,
+    "destroy": 1,
     "advance": 24,
 }
 """The same for event channels."""
@@ -143,14 +148,29 @@ class Move:
 
 def vcpu_of(move: Move) -> VcpuId:
     """Return the vCPU that makes a move."""
-    number = move.vcpu % (len(DOMAINS) * VCPUS_EACH)
-    return VcpuId((DOMAINS[number // VCPUS_EACH], number % VCPUS_EACH))
+    number = move.vcpu % (len(GUESTS) * VCPUS_EACH)
+    return VcpuId((GUESTS[number // VCPUS_EACH], number % VCPUS_EACH))
+
+
+def domains_of(moves: Iterable[Move]) -> tuple[DomId, ...]:
+    """Return the domains that there are to be: the third one only where one of its vCPUs makes a move."""
+    return GUESTS if any(vcpu_of(move)[0] == GUESTS[-1] for move in moves) else DOMAINS
+
+
+def others(domain: int) -> tuple[DomId, DomId]:
+    """Return the other domains, the one that a memory call means first."""
+    return {0: (GUESTS[1], GUESTS[2]), 1: (GUESTS[0], GUESTS[2])}.get(domain, (GUESTS[1], GUESTS[0]))
+
+
+def other(domain: int, move: Move) -> DomId:
+    """Return the other domain that a move is about."""
+    return others(domain)[move.d // 2 % 2]
 
 
 def frame_of(domain: DomId, number: int) -> Mfn:
     """Return the frame that a number names for a domain: its own (0..9), another's, a free or odd one."""
-    own, other = estate(domain), estate(DOMAINS[1 - domain])
-    frames = (*own.tables, *own.spare, *other.tables[:1], *other.spare[:3])
+    own, peer = estate(domain), estate(others(domain)[0])
+    frames = (*own.tables, *own.spare, *peer.tables[:1], *peer.spare[:3])
     if number < len(frames):
         return frames[number]
     rest = (
@@ -166,7 +186,7 @@ def frame_of(domain: DomId, number: int) -> Mfn:
 
 def frame_name(mfn: int) -> str:
     """Return a frame's role: `dom1.l2`, `dom0.f3`, `free.1`, or its number."""
-    for domain in DOMAINS:
+    for domain in GUESTS:
         e = estate(domain)
         if mfn in e.tables:
             return f"dom{domain}.l{4 - e.tables.index(Mfn(mfn))}"
@@ -188,7 +208,7 @@ def word_of(domain: DomId, number: int, flags: int) -> int:
 
 def named(domain: DomId, d: int) -> int:
     """Return the domain that a call names: mostly oneself."""
-    return (DOMID_SELF, 1 - domain, domain, DOMID_IO, 5)[d // FLAGS % NAMES]
+    return (DOMID_SELF, others(domain)[0], domain, DOMID_IO, 5)[d // FLAGS % NAMES]
 
 
 def address(slot: int) -> Va:
@@ -218,6 +238,8 @@ class Mood:
     """How many moves only repeat the one before, on the other vCPU of the same domain."""
     scheming: float = 0.0
     """How many moves are the first of a scheme."""
+    vcpus: int = len(DOMAINS) * VCPUS_EACH
+    """vCPUs that make moves."""
 
 
 def mood(rng: Random, kinds: dict[str, int] = KINDS) -> Mood:
@@ -248,7 +270,7 @@ def draw(rng: Random, mood: Mood) -> Move:
     foreign = rng.randrange(NAMES) if rng.random() < mood.foreign else 0
     return Move(
         kind,
-        rng.randrange(len(DOMAINS) * VCPUS_EACH),
+        rng.randrange(mood.vcpus),
         frame(NAMEABLE),
         rng.randrange(len(SLOT_CHOICES)),
         mood.level if kind == "pin" and rng.random() < 0.7 else frame(NAMEABLE + len(DESCRIPTORS)),  # noqa: PLR2004

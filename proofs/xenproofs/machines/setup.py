@@ -1,4 +1,4 @@
-"""The small world: two domains, each with a loaded address space, two vCPUs and some spare frames.
+"""The small world: two domains, or three, each with a loaded address space, two vCPUs and some spare frames.
 
 Everything is made by the model's own steps and calls: the start obeys every invariant by construction.
 """
@@ -19,6 +19,8 @@ from xenmodel.memory.reservation import allocate, flush_free_frame
 from xenspec.vocabulary import DOMID_SELF, L4, WRITABLE, Cpu, DomId, GrantFrameId, Mfn, VcpuId
 
 DOMAINS = (DomId(0), DomId(1))
+GUESTS = (*DOMAINS, DomId(2))
+"""With a third domain, where a move is made by one of its vCPUs."""
 VCPUS_EACH = 2
 SPARE = 6
 """Frames of a domain that are none of its boot tables."""
@@ -37,10 +39,12 @@ XEN_FRAMES = (1, 2)
 """What Xen's own slots of a top-level table map."""
 IO_FRAMES = (0xB8, 0xFEC00, *XEN_FRAMES)
 """Frames outside memory that moves or Xen's slots name: their rows exist from the start."""
-GRANT_PAGES = (Mfn(0x1B2), Mfn(0x1B3))
-"""The page of either domain's grant table."""
-XENS = (Mfn(0x1B0), Mfn(0x1B1))
-"""A page of either domain that Xen itself writes to, as the shared information page."""
+GRANT_PAGES = (Mfn(0x1B2), Mfn(0x1B3), Mfn(0x1B4))
+"""The page of each domain's grant table at the start."""
+XEN_HEAP = tuple(Mfn(0x1B6 + i) for i in range(6))
+"""Free frames for more pages of grant tables, and of their status."""
+XENS = (Mfn(0x1B0), Mfn(0x1B1), Mfn(0x1B5))
+"""A page of each domain that Xen itself writes to, as the shared information page."""
 BOOT_SLOT = 272
 """The L4 slot under which the boot tables map the domain's frames."""
 
@@ -62,11 +66,11 @@ def estate(domain: DomId) -> Estate:
     return Estate(domain, tables, tuple(Mfn(first + 4 + i) for i in range(SPARE)))
 
 
-def small_world(cpus: int = 2) -> Machine:
+def small_world(cpus: int = 2, domains: tuple[DomId, ...] = DOMAINS) -> Machine:
     """Return a machine with both domains running: vCPU k of either domain starts on CPU k."""
     m = plain_machine(MemoryMap(ram=((0, FRAMES),), frames=FRAMES), cpu_count=cpus)
     m.xen_slots.update({256: entry(XEN_FRAMES[0], READ_ONLY), 260: entry(XEN_FRAMES[1], BOOT_FLAGS)})
-    for domain in DOMAINS:
+    for domain in domains:
         _create(m, estate(domain))
     for f in IO_FRAMES:
         m.frames[f].dirty = False

@@ -10,7 +10,7 @@ from random import Random
 from typing import Final
 
 from xenproofs.machines.events import COMMANDS, PORTS
-from xenproofs.machines.moves import FLAGS, NAMES, Move
+from xenproofs.machines.moves import FLAGS, NAMES, Move, changed
 from xenproofs.machines.setup import SPARE, VCPUS_EACH, WRITABLE_AT_START
 
 Scheme = Callable[[Random, int], list[Move]]
@@ -24,6 +24,16 @@ FIRST_SPARE: Final = 4
 REFS: Final = 4
 ACCEPTS: Final = 4
 """The choice of an entry that accepts a transfer."""
+PART: Final = 6
+"""The choice of an entry that grants a part of its page."""
+SET_VERSION, TO_VERSION_2 = 0, 1
+"""The number of a table's change of layout, and the choice of version 2."""
+ANOTHER: Final = 2
+"""Added to the `d` of a move that means the second of the other domains."""
+THIRDS: Final = 2 * VCPUS_EACH
+"""The third domain's first vCPU."""
+MEANT: Final = 2
+"""The number of a destruction of a domain that exists."""
 WINDOW: Final = 16
 
 
@@ -114,6 +124,15 @@ def _unmasked(rng: Random, vcpu: int) -> list[Move]:
     return [*moves, _end(vcpu ^ 1)]
 
 
+def _stored_meanwhile(rng: Random, vcpu: int) -> list[Move]:
+    """Store into an event word against the protocol while its event is linked; then send again."""
+    port = _port(rng)
+    linking = ask("send", vcpu, port, pause=rng.randint(1, STEPS))
+    stored = Move("scribble", vcpu ^ 1, rng.randrange(4), port, rng.randrange(WINDOW), rng.randrange(4))
+    again = ask("send", vcpu ^ 1, _port(rng))
+    return [*_switch(rng, vcpu), ask("bind_ipi", vcpu), linking, stored, _end(vcpu), again]
+
+
 def _granted(rng: Random, vcpu: int, ref: int) -> list[Move]:
     """Let the other domain grant a frame, mostly to write."""
     frame = FIRST_SPARE + rng.randrange(SPARE)
@@ -158,8 +177,47 @@ def _transferred(rng: Random, vcpu: int) -> list[Move]:
     return [accepts, Move("transfer", vcpu, ref, 0, FIRST_SPARE + SPARE - 1)]
 
 
+def _part_in_use(rng: Random, vcpu: int) -> list[Move]:
+    """Copy from a part of a page that is granted by version 2, and map it meanwhile."""
+    ref, frame = rng.randrange(REFS), FIRST_SPARE + rng.randrange(WRITABLE_AT_START)
+    layout = Move("table", _other(vcpu), SET_VERSION, d=_choice(TO_VERSION_2))
+    part = Move("grant", _other(vcpu), ref, 1, FIRST_SPARE + rng.randrange(SPARE), _choice(PART))
+    copied = Move("copy_grant", vcpu, ref, 0, frame, rng.randrange(2), rng.randint(1, STEPS))
+    mapped = Move("map_grant", vcpu ^ 1, ref, rng.randrange(WINDOW), 1, _choice(rng.choice((0, 2))))
+    return [layout, part, copied, mapped, _end(vcpu)]
+
+
+def _used_by_a_third(rng: Random, vcpu: int) -> list[Move]:
+    """Map an entry, have it written anew for the third domain, and let that map it too."""
+    ref = rng.randrange(REFS)
+    granted = _granted(rng, vcpu, ref)
+    anew = [changed(move, "d", move.d + ANOTHER) for move in granted]
+    mapped = Move("map_grant", vcpu, ref, rng.randrange(WINDOW), 1)
+    third = Move("map_grant", THIRDS + rng.randrange(VCPUS_EACH), ref, rng.randrange(WINDOW), 1)
+    whose = ANOTHER if _other(vcpu) < VCPUS_EACH else 0
+    return [*granted, mapped, *anew, changed(third, "d", whose)]
+
+
+def _died(rng: Random, vcpu: int) -> list[Move]:
+    """Map a grant, mostly for devices too, and destroy one of both domains."""
+    ref = rng.randrange(REFS)
+    mapped = Move("map_grant", vcpu, ref, rng.randrange(WINDOW), 1, _choice(rng.choice((0, 3, 4))))
+    destroyed = Move(
+        "destroy", rng.randrange(VCPUS_EACH), b=MEANT, pause=rng.choice((0, rng.randint(1, STEPS)))
+    )
+    return [*_granted(rng, vcpu, ref), mapped, destroyed]
+
+
 SCHEMES: Final[dict[str, tuple[Scheme, ...]]] = {
-    "events": (_closed_while_told, _told_while_falling_asleep, _queued, _unmasked),
-    "grants": (_used_to_the_last, _entry_changed, _unmapped_by_two, _transferred),
+    "events": (_closed_while_told, _told_while_falling_asleep, _queued, _unmasked, _stored_meanwhile),
+    "grants": (
+        _used_to_the_last,
+        _entry_changed,
+        _unmapped_by_two,
+        _transferred,
+        _part_in_use,
+        _used_by_a_third,
+        _died,
+    ),
 }
 """The schemes of each subsystem."""

@@ -1,7 +1,8 @@
 """Short stories: from the moves that broke something to the fewest and plainest that still break the same.
 
 First whole moves are dropped (halves, quarters, … single ones), then what a move needs not: its pause, its
-preemption, its numbers. Every candidate is played from the start on a fresh world; the budget is a number of
+preemption, its numbers; at last one move together with a change of another, which named what it had opened.
+Every candidate is played from the start on a fresh world; the budget is a number of
 candidates, shown as it is used.
 """
 
@@ -12,6 +13,8 @@ from dataclasses import dataclass, field
 from xenproofs.machines.breach import Breach, breach
 from xenproofs.machines.moves import Move, changed
 
+FEW = 10
+"""Moves of a story up to which two changes at once are tried."""
 FIELDS = ("pause", "preempt", "vcpu", "d", "c", "b", "a")
 """What a move may do without, plainest last."""
 
@@ -42,6 +45,8 @@ class Shrinker:
             before = list(self.moves)
             self._drop()
             self._simplify()
+            if self.moves == before and len(self.moves) <= FEW:
+                self._drop_and_follow()
         return self.moves
 
     @property
@@ -70,6 +75,15 @@ class Shrinker:
                     start += size
             size //= 2
 
+    def _drop_and_follow(self) -> None:
+        """Drop a move that opens a port; let later moves name the port before theirs, all or one of them."""
+        for index in range(len(self.moves)):
+            left = [*self.moves[:index], *self.moves[index + 1 :]]
+            naming = [later for later in range(index, len(left)) if left[later].b]
+            for those in (naming, *([one] for one in naming)):
+                if self._try([_lowered(move) if n in those else move for n, move in enumerate(left)]):
+                    return
+
     def _simplify(self) -> None:
         for index in range(len(self.moves)):
             for name in FIELDS:
@@ -84,3 +98,8 @@ class Shrinker:
             simpler = changed(self.moves[index], name, smaller)
             if self._try([*self.moves[:index], simpler, *self.moves[index + 1 :]]):
                 return
+
+
+def _lowered(move: Move) -> Move:
+    """Return a move that names the port before its own."""
+    return changed(move, "b", move.b - 1)

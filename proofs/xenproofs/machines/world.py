@@ -16,12 +16,13 @@ from xenproofs.judge.ghost import IllegalHolder
 from xenproofs.judge.monitor import Monitor, Violation
 from xenproofs.judge.tracking import store_of
 from xenproofs.machines.calls import call_name, steps_of
+from xenproofs.machines.domains import is_alive, victim
 from xenproofs.machines.laws import broken_laws
 from xenproofs.machines.moves import BOOT_L1, Move, address, extra, frame_of, vcpu_of, word_of
 from xenproofs.machines.planting import unplanted
-from xenproofs.machines.setup import DOMAINS, VCPUS_EACH, small_world
+from xenproofs.machines.setup import DOMAINS, GUESTS, VCPUS_EACH, small_world
 from xenproofs.machines.walking import WALKING
-from xenspec.vocabulary import EPERM, PAGE_SIZE, SLOTS, WRITABLE, Cpu, EntryId, Mfn, VcpuId
+from xenspec.vocabulary import EAGAIN, EPERM, PAGE_SIZE, SLOTS, WRITABLE, Cpu, DomId, EntryId, Mfn, VcpuId
 
 ASKS_ANYWAY = 7
 """Of eight fills the one that asks for write permission whatever the entry grants."""
@@ -56,10 +57,10 @@ class World:
     violations: list[Violation] = field(default_factory=list[Violation])
 
     @classmethod
-    def new(cls, *, every_step: bool = False) -> "World":
+    def new(cls, *, every_step: bool = False, domains: tuple[DomId, ...] = DOMAINS) -> "World":
         """Return the small world at its start; `every_step` checks after each step, holders included."""
         with unplanted():
-            monitor = Monitor.over(small_world(), steps=every_step)
+            monitor = Monitor.over(small_world(domains=domains), steps=every_step)
             world = cls(monitor)
             world.violations += monitor.start()
         return world
@@ -94,6 +95,11 @@ class World:
         if self.monitor.machine.waits[v].blocked:
             self.coverage["asleep × nothing"] += 1
             return
+        if not is_alive(self.monitor.machine, v[0]):
+            self.coverage["gone × nothing"] += 1
+            return
+        if move.kind == "destroy":
+            self._leave(victim(move))
         self._schedule(v)
         x = Call(self.monitor.machine, v, self.monitor.machine.vcpus[v].domain)
         self.standing[v] = Standing(x, steps_of(x, move), call_name(move), move.preempt)
@@ -101,6 +107,11 @@ class World:
         if move.pause:
             self._advance(v, move.pause)
         else:
+            self._to_end(v)
+
+    def _leave(self, domain: DomId) -> None:
+        """Let every call of a domain come to its end, as Xen does before it destroys it."""
+        for v in [v for v in self.standing if v[0] == domain]:
             self._to_end(v)
 
     def _schedule(self, v: VcpuId) -> None:
@@ -189,7 +200,8 @@ class World:
         v = VcpuId((DOMAINS[move.b % 2], move.c % VCPUS_EACH))
         running = m.cpus[cpu].current
         elsewhere = any(m.cpus[c].current == v for c in range(m.cpu_count) if c != cpu)
-        if running not in self.standing and v not in self.standing and not elsewhere:
+        free = running not in self.standing and v not in self.standing and not elsewhere
+        if free and is_alive(m, v[0]):
             switch_vcpu(m, cpu, v)
 
     def _tlb(self, move: Move) -> None:
@@ -197,6 +209,7 @@ class World:
         m = self.monitor.machine
         cpu = Cpu(move.vcpu % m.cpu_count)
         page = address(move.a) // PAGE_SIZE
+        require("a guest runs there", m.cpus[cpu].current[0] in GUESTS, EAGAIN)
         if move.kind == "evict":
             evict(m, cpu, page)
         elif move.kind == "stale_store":

@@ -30,7 +30,7 @@ LIST: Final[tuple[GrantScope, ...]] = (
     GrantScope(
         "transfer", ((M0, ("map", "unmap", "accept", "transfer")), (G0, ("entries", "accept", "transfer")))
     ),
-    GrantScope("layout", (MAPS, (G0, ("entries", "versions"))), refs=(0, 8), flags=(WRITE,)),
+    GrantScope("layout", (MAPS, (G0, ("entries", "versions"))), refs=(0, 300), flags=(WRITE,)),
     GrantScope("cached", ((M0, ("map", "unmap", "overwrite", "fill")), GRANTS), cached=True),
     GrantScope("death", ((M0, ("map", "unmap", "overwrite")), GRANTS, (C0, ("destroy",)))),
     GrantScope(
@@ -55,8 +55,15 @@ LIST: Final[tuple[GrantScope, ...]] = (
         "paused layout",
         ((G0, ("versions", "entries")), MAPS),
         paused=True,
-        refs=(8,),
+        refs=(300,),
         flags=(WRITE,),
+        handles=1,
+    ),
+    GrantScope(
+        "paused parts",
+        ((M0, ("copy",)), (G0, ("parts",)), (M1, ("map", "unmap"))),
+        paused=True,
+        version=2,
         handles=1,
     ),
     GrantScope(
@@ -90,5 +97,9 @@ EXPLORED: Final[dict[str, tuple[str, int]]] = {
     "grant_copy_stays_pinned": ("copy", 2),
     "grant_failed_map_stays_pinned": ("own", 2),
     "grant_transfer_of_a_mapped_frame": ("transfer", 3),
+    "grant_layout_changed_in_use": ("layout", 3),
+    "grant_part_mapped_whole": ("paused parts", 3),
+    "grant_kept_by_the_dead": ("death", 3),
+    "grant_of_devices_kept_by_the_dead": ("death of devices", 3),
 }
 """Where each planted fault is looked for, and the length of its shortest story there."""
