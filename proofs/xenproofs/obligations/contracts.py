@@ -54,6 +54,14 @@ def contract_goals(
     return [*found.items(), (FRAME_CONDITION, _nothing_else(actions, before, after))]
 
 
+def permitted(subject: Subject, before: SymbolicMachine) -> Term:
+    """Return that all permissions of a step hold, which has a contract."""
+    actions = _actions(subject, before)
+    return terms.conjunction(
+        lift(asked.function(before), BOOL) for action in actions for asked in action.permissions
+    )
+
+
 def _add(found: dict[str, Term], name: str, holds: object) -> None:
     """Join what clauses of one name say: the same action may be taken twice."""
     formula = lift(holds, BOOL)

@@ -39,6 +39,8 @@ class StepReport:
     paths: int = 0
     infeasible: int = 0
     refusals: int = 0
+    unasked: int = 0
+    """Of these, for what no contract asks."""
     unreachable: int = 0
     """Paths that end well, but that no state takes: their assumptions contradict each other."""
     trivial: int = 0

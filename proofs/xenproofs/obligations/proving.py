@@ -1,7 +1,8 @@
 """Proving one step: every feasible path that changes a row, every statement that reads what it wrote.
 
 Every row that a path wrote has made a transition that the specification allows (refinement, row by row).
-Beside these, each step has obligations of its own: `refusal` (a path that is refused has written nothing),
+Beside these, each step has obligations of its own: `refusal` (a path that is refused has written nothing,
+and something was not permitted: xenproofs.obligations.refusing),
 `declared writes` (a path writes only what the step declares), `not vacuous` (some path ends well), and the
 claims that arise on the way (a holder is new, a holder is present). A path whose assumptions contradict
 each other is taken from no state: it is counted as unreachable, and nothing is counted as proved of it.
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Final
 
-from xenproofs.obligations.contracts import contract_goals
+from xenproofs.obligations.contracts import contract_goals, has_contract, permitted
 from xenproofs.obligations.deciding import Decider, Obligation, solver
 from xenproofs.obligations.event_lemmas import NEAR_EVENTS
 from xenproofs.obligations.grant_lemmas import NEAR_GRANTS
@@ -22,10 +23,12 @@ from xenproofs.obligations.lemmas import NEAR as NEAR_MEMORY
 from xenproofs.obligations.movements import LEANS, movements
 from xenproofs.obligations.outcomes import Kind, Outcome, StepReport
 from xenproofs.obligations.realms import EVENTS, GRANTS, MEMORY, REALMS, Realm, realm_of_step
+from xenproofs.obligations.refusing import NOT_REFUSED, is_asked
 from xenproofs.obligations.statements import Statement, statements
 from xenproofs.solvers.cache import Cache, key
 from xenproofs.solvers.verdict import Verdict
 from xenproofs.solvers.z3_solver import Z3
+from xenproofs.symbolic import terms
 from xenproofs.symbolic.axioms import word_axioms
 from xenproofs.symbolic.census import EVENT_FAMILIES, GRANT_FAMILIES
 from xenproofs.symbolic.paths import Path, explore
@@ -158,6 +161,7 @@ class StepProof:
             if written:
                 note = f"{path.outcome}, but wrote {', '.join(written)}"
                 self._note(number, "refusal", Kind.VIOLATED, note)
+            self._refused(number, path)
             return
         undeclared = sorted(set(written) - self.subject.writes)
         if undeclared:
@@ -174,6 +178,15 @@ class StepProof:
             self.report.unreachable += 1
         else:
             self.report.outcomes += outcomes
+
+    def _refused(self, number: int, path: Path) -> None:
+        """Decide whether a path is refused only of what is not permitted, where that is told."""
+        name = self.subject.name
+        if not has_contract(name) or not is_asked(name, path.outcome):
+            self.report.unasked += 1
+            return
+        goal = Goal(NOT_REFUSED, terms.negation(permitted(self.subject, self.start.state)), (), self.realm)
+        self.report.outcomes += self.outcomes(number, [goal], [*path.conditions, *path.facts]) or []
 
     def _goals(self, path: Path, machine: SymbolicMachine) -> list[Goal]:
         """Return what must hold after a path."""

@@ -88,6 +88,7 @@ def numbers(report: StepReport) -> dict[str, int]:
     return {
         "paths": report.paths,
         "refusals": report.refusals,
+        "unasked": report.unasked,
         "unreachable": report.unreachable,
         "obligations": len(report.outcomes),
         "proved": report.proved,

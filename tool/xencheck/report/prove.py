@@ -45,6 +45,8 @@ def as_json(run: ProofRun) -> dict[str, object]:
         "infeasible_paths": sum(r.infeasible + r.unreachable for r in run.reports),
         "trivial": sum(r.trivial for r in run.reports),
         "paths": sum(r.paths for r in run.reports),
+        "refused_paths": sum(r.refusals for r in run.reports),
+        "refused_for_what_no_contract_asks": sum(r.unasked for r in run.reports),
         "steps": sum(not r.theorems for r in run.reports),
         "theorems": sum(len(r.outcomes) for r in run.reports if r.theorems),
         "invariants": invariant_count(),
@@ -95,6 +97,10 @@ def _summary(run: ProofRun) -> list[str]:
             f"{data['theorems']} of the obligations are theorems about walks"
         ),
         f"{solvers}; {data['cached']} known from earlier runs; {data['seconds']} s",
+        (
+            f"{data['refused_paths']} paths are refused, {data['refused_for_what_no_contract_asks']} of them "
+            "for what no contract asks; the others of what is not permitted"
+        ),
         f"not proved here: {len(awaiting())} steps of the model (--json: awaiting)",
         (
             f"without a contract, so that only invariants speak of what they do: "

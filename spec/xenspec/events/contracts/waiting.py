@@ -104,6 +104,12 @@ def _ends(before: State, after: State, v: VcpuId, *, when: bool) -> bool:
     return ite(when, runs, same)
 
 
+@CHECK_POLL.asks(property=24)
+def a_vcpu_looks_once_whether_it_may_poll(s: State, a: OfVcpu) -> bool:
+    """The vCPU has not looked yet whether it may sleep."""
+    return s.waits[a.v].checking
+
+
 @CHECK_POLL.does(property=24)
 def nobody_polls_with_an_upcall(before: State, after: State, a: OfVcpu) -> bool:
     """The vCPU goes on if there is an upcall to be delivered, or if somebody has woken it meanwhile."""
