@@ -1,7 +1,7 @@
 """Planted faults: what goes wrong in a hypervisor, one by one, and which invariant is to notice.
 
 Each is looked for by `xencheck fuzz --fault NAME`; tests/machines/test_faults.py runs some of them, the deep
-profile all. `UNSEEN` has those that no campaign has found, with the reason.
+profile all.
 """
 
 from xenproofs.machines.breach import CRASH, ILLEGAL_HOLDER
@@ -234,32 +234,25 @@ INTERLEAVED: tuple[Fault, ...] = (
         advisories=(241,),
         interleaved=True,
     ),
-)
-
-TAKEN_OVER_TWICE = Fault(
-    "partial_table_taken_over_twice",
-    "A table that was seen interrupted is taken over, although another vCPU is going on with it by now.",
-    (
-        Edit(
-            "memory.promotion:take_type",
-            "    while True:\n        try:\n",
-            "    interrupted = frame.partial\n"
-            "    yield note\n"
-            "    while True:\n"
-            "        try:\n"
-            "            if interrupted and not frame.validated:\n"
-            "                frame.partial = True\n",
+    Fault(
+        "partial_table_taken_over_twice",
+        "A table that was seen interrupted is taken over, although another vCPU is going on with it by now.",
+        (
+            Edit(
+                "memory.promotion:take_type",
+                "    while True:\n        try:\n",
+                "    interrupted = frame.partial\n"
+                "    yield note\n"
+                "    while True:\n"
+                "        try:\n"
+                "            if interrupted and not frame.validated and frame.type == want:\n"
+                "                frame.partial = True\n",
+            ),
         ),
+        ("unvalidated_frame_has_one_holder", "frame_at_work_has_one_holder", COUNTED, ILLEGAL_HOLDER),
+        advisories=(299,),
+        interleaved=True,
     ),
-    ("unvalidated_frame_has_one_holder", "frame_at_work_has_one_holder", COUNTED, ILLEGAL_HOLDER),
-    advisories=(299,),
-    interleaved=True,
-)
-
-UNSEEN: dict[str, tuple[Fault, str]] = {}
-UNSEEN[TAKEN_OVER_TWICE.name] = (
-    TAKEN_OVER_TWICE,
-    "not found in 450,434 calls: one step lies between seeing and taking over, and no scheme stops there",
 )
 
 FAULTS: dict[str, Fault] = {fault.name: fault for fault in (*CATALOGUED, *LIST, *INTERLEAVED, *EVENT_FAULTS)}
@@ -271,7 +264,7 @@ GRANTS: dict[str, Fault] = {fault.name: fault for fault in GRANT_FAULTS}
 
 
 def fault_named(name: str) -> Fault | None:
-    """Return a fault by its name, also one that is not to be seen; none for no name.
+    """Return a fault by its name; none for no name.
 
     Raises:
         KeyError: there is no such fault.
@@ -279,4 +272,6 @@ def fault_named(name: str) -> Fault | None:
     if not name:
         return None
     found = FAULTS.get(name) or GRANTS.get(name) or WALKS.get(name)
-    return UNSEEN[name][0] if found is None else found
+    if found is None:
+        raise KeyError(name)
+    return found

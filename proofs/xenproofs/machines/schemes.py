@@ -77,12 +77,17 @@ def _used_to_the_last(rng: Random, _: Mood, vcpu: int, frame: int) -> list[Move]
 
 
 def _taken_over(rng: Random, mood: Mood, vcpu: int, frame: int) -> list[Move]:
-    """Go on with a table whose work was interrupted, two vCPUs at once."""
-    level = rng.choice((2, 3, mood.level))
-    fill = Move("store", vcpu, frame, rng.randrange(4), rng.choice(mood.favourites), rng.randrange(2))
-    pin = Move("pin", vcpu, frame, c=level, pause=rng.randint(2, WINDOW), preempt=rng.randint(1, 2))
-    again = Move("pin", vcpu ^ 1, frame, c=level, pause=rng.choice((0, 3, 5)))
-    return [fill, pin, again, Move("advance", vcpu, b=rng.randrange(TO_THE_END)), _end(vcpu ^ 1)]
+    """Go on with a table whose work was interrupted, two vCPUs at once.
+
+    The other looks at the table while nobody is at work on it (two steps), and goes on when somebody is.
+    """
+    level = rng.choice((2, 2, 3, 3, mood.level))
+    store = Move("store", vcpu, frame, rng.randrange(4), rng.choice(mood.favourites), rng.randrange(2))
+    begun = [Move("unpin", vcpu, frame), *rng.choice(([], [store])), _map(vcpu, frame, 0)]
+    pin = Move("pin", vcpu, frame, c=level, pause=rng.randint(2, WINDOW), preempt=rng.choice((1, 1, 2)))
+    again = Move("pin", vcpu ^ 1, frame, c=level, pause=rng.choice((0, 2, 2, 3, 5)))
+    going_on = Move("advance", vcpu, b=rng.randrange(TO_THE_END))
+    return [*begun, pin, again, going_on, _end(vcpu ^ 1)]
 
 
 def _updated_by_two(rng: Random, mood: Mood, vcpu: int, frame: int) -> list[Move]:

@@ -59,6 +59,7 @@ REASONS: Final[dict[str, str]] = {
     "linear_unrestricted": LINEAR,
     "a_partial_table_does_not_keep_its_reference": PREEMPTION,
     "a_partial_child_is_forgotten": PREEMPTION,
+    "partial_table_taken_over_twice": PREEMPTION,
     "a_write_is_not_declared": STEPS,
     "write_undeclared": STEPS,
     "Xen_writes_to_a_frame_that_is_no_writable_memory": "no scope registers a vCPU's information",
