@@ -55,6 +55,7 @@ def test_without_a_fault_nothing_breaks() -> None:
         ("write_permission_is_added_on_the_fast_path", "alone"),
         ("a_failed_promotion_is_not_rolled_back", "alone"),
         ("flushed_before_claim", "raced"),
+        ("failure_keeps_its_count", "alone"),
     ],
 )
 def test_what_guests_find_is_told_nearly_as_shortly_as_the_explorer_tells_it(name: str, scope: str) -> None:

@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, wait
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 
@@ -28,6 +28,10 @@ from xenproofs.machines.traces import Trace, keep, kept, trace_of
 SCHEMA_VERSION = 1
 KEPT = -1
 """The episode of a story that was kept from an earlier campaign."""
+OTHERS = 12
+"""Episodes after the one that broke something, of which one may break the same by a shorter story."""
+SHORT = 2
+"""Moves of a story that is short enough."""
 AHEAD = 2
 """Episodes given out beforehand, to each process."""
 
@@ -210,11 +214,31 @@ class Campaign:
             pending |= submitted(len(done))
 
     def shrunk(self, episode: Episode) -> Story:
-        """Tell what was found, then make it short."""
+        """Tell what was found, then make it short; what the next episodes find of the same may be shorter."""
+        best = self._long(episode)
+        self.tell(Found(best))
+        deadline = time.monotonic() + self.shrink_seconds
+        best = self._shortened(best, self.shrink_candidates, self.shrink_seconds)
+        used, number = best.candidates, episode.number
+        while number < episode.number + OTHERS and len(best.moves) > SHORT:
+            number += 1
+            left = deadline - time.monotonic()
+            if used >= self.shrink_candidates or left <= 0:
+                break
+            other = play(self.plan, number)
+            if other.breach is None or other.breach.name != best.breach.name:
+                continue
+            retold = self._shortened(self._long(other), self.shrink_candidates - used, left)
+            used += retold.candidates
+            best = min(best, retold, key=lambda story: len(story.moves))
+        return replace(best, candidates=used)
+
+    def _long(self, episode: Episode) -> Story:
+        """Return the story of an episode's breach as it was found."""
         breach = episode.breach
         if breach is None:
             raise ValueError(episode.number)
-        story = Story(
+        return Story(
             breach,
             episode.moves,
             episode.number,
@@ -222,26 +246,20 @@ class Campaign:
             every_step=self.plan.every_step,
             fault=self.plan.fault,
         )
-        self.tell(Found(story))
+
+    def _shortened(self, story: Story, candidates: int, seconds: float) -> Story:
+        """Return a story with what it can do without left out, as far as the budget goes."""
         shrinker = Shrinker(
-            list(episode.moves),
-            breach.name,
+            list(story.moves),
+            story.breach.name,
             every_step=self.plan.every_step,
-            budget=self.shrink_candidates,
-            seconds=self.shrink_seconds,
-            progress=lambda used, left: self.tell(Shrinking(used, self.shrink_candidates, left)),
+            budget=candidates,
+            seconds=seconds,
+            progress=lambda used, left: self.tell(Shrinking(used, candidates, left)),
         )
         with planted(fault_named(self.plan.fault)):
-            moves = shrinker.run()
-        return Story(
-            shrinker.shortest or breach,
-            tuple(moves),
-            episode.number,
-            len(episode.moves),
-            shrinker.used,
-            every_step=self.plan.every_step,
-            fault=self.plan.fault,
-        )
+            moves = tuple(shrinker.run())
+        return replace(story, breach=shrinker.shortest or story.breach, moves=moves, candidates=shrinker.used)
 
 
 def _worker() -> None:
