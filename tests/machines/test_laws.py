@@ -9,6 +9,7 @@ import pytest
 from xenproofs.judge.tracking import store_of
 from xenproofs.machines import world as worlds
 from xenproofs.machines.laws import CHARGED, COUNTS, broken_laws
+from xenproofs.machines.moves import ABSENT, Move
 from xenproofs.machines.setup import DOMAINS, estate
 from xenproofs.machines.world import World
 
@@ -66,7 +67,10 @@ def test_a_law_sees_what_nobody_told(
     assert {violation.name for violation in broken_laws(world.monitor.machine)} == names
 
 
-def test_the_end_of_every_episode_looks_at_the_laws(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("every_step", [False, True], ids=["call", "step"])
+def test_the_laws_are_looked_at_after_every_move_or_every_step(
+    monkeypatch: pytest.MonkeyPatch, *, every_step: bool
+) -> None:
     asked: list[Machine] = []
 
     def heard(m: Machine) -> list[object]:
@@ -74,6 +78,10 @@ def test_the_end_of_every_episode_looks_at_the_laws(monkeypatch: pytest.MonkeyPa
         return []
 
     monkeypatch.setattr(worlds, "broken_laws", heard)
-    world = World.new()
+    world = World.new(every_step=every_step)
+    world.play(Move("map", 2, a=1, c=ABSENT))
+    moves = 1 + world.steps if every_step else 1
+    assert world.steps > 0
+    assert len(asked) == moves
     world.finish()
-    assert asked == [world.monitor.machine]
+    assert asked == [world.monitor.machine] * (moves + 1)

@@ -8,6 +8,7 @@ uses `xenproofs.judge.counting` (counts) or `xenproofs.judge.ghost` (the holders
 """
 
 from collections.abc import Callable, Iterator
+from itertools import chain, starmap
 from typing import NamedTuple, TypeVar
 
 from xenmodel.domains.rows import NamedFrame, TablePage, Unattributed, Vcpu
@@ -165,26 +166,32 @@ def of_unattributed(f: int, row: Unattributed) -> tuple[Hold, ...]:
 
 def holds_of(m: Machine) -> Iterator[Hold]:
     """Return every hold that a machine's rows show."""
-    yield from _each(m.entries, of_entry)
-    yield from _each(m.frames, of_frame)
-    yield from _each(m.frames, lambda t, frame: _of_child(m, t, frame))
-    yield from _each(m.flights, of_flight)
-    yield from _each(m.vcpus, of_vcpu)
-    yield from _each(m.gdt, of_gdt)
-    yield from _each(m.ldt, of_ldt)
-    yield from _each(m.event_frames, of_event_frame)
-    yield from _each(m.eoi_frames, of_eoi_frame)
-    yield from _each(m.grant_frames, of_grant_frame)
-    yield from _each(m.status_frames, of_status_frame)
-    yield from _each(m.mappings, of_mapping)
-    yield from _each(m.unmappings, of_unmapping)
-    yield from _each(m.copies, of_copy_side)
-    yield from _each(m.unattributed, of_unattributed)
+    return (hold for holds in _all(m) for hold in holds)
 
 
-def _each(table: Table[K, R], of: Callable[[K, R], tuple[Hold, ...]]) -> Iterator[Hold]:
-    for key, row in plain(table).rows():
-        yield from of(key, row)
+def _all(m: Machine) -> Iterator[tuple[Hold, ...]]:
+    """Return what each row that holds anything holds."""
+    return chain(
+        _each(m.entries, of_entry),
+        _each(m.frames, of_frame),
+        _each(m.frames, lambda t, frame: _of_child(m, t, frame)),
+        _each(m.flights, of_flight),
+        _each(m.vcpus, of_vcpu),
+        _each(m.gdt, of_gdt),
+        _each(m.ldt, of_ldt),
+        _each(m.event_frames, of_event_frame),
+        _each(m.eoi_frames, of_eoi_frame),
+        _each(m.grant_frames, of_grant_frame),
+        _each(m.status_frames, of_status_frame),
+        _each(m.mappings, of_mapping),
+        _each(m.unmappings, of_unmapping),
+        _each(m.copies, of_copy_side),
+        _each(m.unattributed, of_unattributed),
+    )
+
+
+def _each(table: Table[K, R], of: Callable[[K, R], tuple[Hold, ...]]) -> Iterator[tuple[Hold, ...]]:
+    return filter(None, starmap(of, plain(table).rows()))
 
 
 def _of_child(m: Machine, t: int, frame: Frame) -> tuple[Hold, ...]:
@@ -194,9 +201,10 @@ def _of_child(m: Machine, t: int, frame: Frame) -> tuple[Hold, ...]:
 def recount(m: Machine) -> dict[int, tuple[int, int]]:
     """Return the typed and general holders of each frame that has any."""
     counts: dict[int, tuple[int, int]] = {}
-    for frame, _, typed, general in holds_of(m):
-        before = counts.get(frame, (0, 0))
-        counts[frame] = (before[0] + typed, before[1] + general)
+    for holds in _all(m):
+        for frame, _, typed, general in holds:
+            before = counts.get(frame, (0, 0))
+            counts[frame] = (before[0] + typed, before[1] + general)
     return counts
 
 

@@ -1,4 +1,4 @@
-"""Laws of the whole small world, held at the end of every episode: recounts that walk every row.
+"""Laws of the whole small world, held after every move (or every step): recounts that walk every row.
 
 The monitor follows what changes. These follow nothing: whatever it might have overlooked, or counted wrongly
 on the way, differs from what a walk finds.
@@ -17,7 +17,7 @@ CHARGED: Final = "every_frame_is_charged_to_its_owner"
 
 
 def broken_laws(m: Machine) -> list[Violation]:
-    """Return the laws that do not hold; no call may be in progress."""
+    """Return the laws that do not hold, between any two steps."""
     return [*_counts(m), *_charged(m)]
 
 

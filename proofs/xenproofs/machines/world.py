@@ -1,5 +1,7 @@
 """The world runs moves on the executable, interleaves its vCPUs, and checks after every move (or every step).
 
+Checked are the invariants that what changed may have broken, and the laws whose recounts walk all rows.
+
 A call may be left standing after any step; the vCPU then does nothing else until it is advanced to its end.
 Where Xen would wait for another CPU, the others are advanced.
 """
@@ -79,9 +81,10 @@ class World:
         else:
             self._start(move)
         self.violations += self.monitor.after_call(self.monitor.actor)
+        self.violations += broken_laws(self.monitor.machine)
 
     def finish(self) -> None:
-        """Run every standing call to its end, and check everything, laws that walk all rows included."""
+        """Run every standing call to its end, and check everything."""
         for v in list(self.standing):
             self._to_end(v)
         self.violations += self.monitor.after_call(self.monitor.actor)
@@ -166,6 +169,7 @@ class World:
         self.steps += 1
         if self.monitor.steps:
             self.violations += self.monitor.after_step(shown)
+            self.violations += broken_laws(self.monitor.machine)
         return shown is SPIN
 
     def _left_in_flight(self, v: VcpuId) -> list[Violation]:
