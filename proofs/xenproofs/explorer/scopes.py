@@ -5,7 +5,7 @@ The frames of a domain are interchangeable, since nobody uses one at the start; 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import permutations, product
+from itertools import chain, permutations, product
 
 from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.abi.pte import PRESENT, RW, USER, entry
@@ -16,6 +16,7 @@ from xenmodel.memory.mmu_update import MmuUpdate
 from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp
 from xenmodel.memory.reservation import allocate, flush_free_frame
 from xenproofs.explorer.actions import PAGE, Action, evicted, filled, stored_through
+from xenproofs.explorer.families import FAMILIES
 from xenproofs.explorer.renaming import Names, Renaming
 from xenproofs.explorer.state import Keeper
 from xenspec.vocabulary import DOMID_SELF, PAGE_SIZE, DomId, EntryId, Mfn, VcpuId
@@ -51,6 +52,8 @@ class Scope:
     """Up to which preemption point of a call Xen may preempt; 0: it never does."""
     cached: bool = False
     """Whether processors fill, use and evict translations of one page, and guests flush them."""
+    also: tuple[str, ...] = ()
+    """Which families of actions there are beside pins and updates (xenproofs.explorer.families)."""
     depth: int | None = None
     """Transitions from the start beyond which nothing is visited; none: everything is."""
 
@@ -92,18 +95,24 @@ class Scope:
         ]
 
     def _alike(self, one: int, other: int) -> bool:
-        """Return whether two domains have as many frames and the same vCPUs."""
+        """Return whether two domains have as many frames of each kind, and the same vCPUs."""
         vcpus = [{number for domain, number in self.vcpus if domain == d} for d in (one, other)]
-        return self.frames[one] == self.frames[other] and vcpus[0] == vcpus[1]
+        frames = [(self.frames[d], len(self._unused(d))) for d in (one, other)]
+        return frames[0] == frames[1] and vcpus[0] == vcpus[1]
+
+    def _unused(self, domain: int) -> tuple[Mfn, ...]:
+        """Return a domain's frames that are no tables at the start."""
+        own = self.frames_of(domain)
+        return own if domain else own[: len(own) - self.tables]
 
     def _renamings(self, order: tuple[int, ...]) -> Iterator[Renaming]:
         """Give every renaming that changes the domains in this way."""
         cpus = {c: self.vcpus.index(VcpuId((DomId(order[d]), n))) for c, (d, n) in enumerate(self.vcpus)}
-        for chosen in product(*(permutations(self.frames_of(new)) for new in order)):
+        for chosen in product(*(permutations(self._unused(new)) for new in order)):
             frames: Names = {
                 old: new
                 for domain, names in zip(self.domains, chosen, strict=True)
-                for old, new in zip(self.frames_of(domain), names, strict=True)
+                for old, new in zip(self._unused(domain), names, strict=True)
             }
             yield Renaming(frames, dict(enumerate(order)), cpus)
 
@@ -117,7 +126,7 @@ class Scope:
         m = plain_machine(MemoryMap(ram=((0, FRAMES),), frames=FRAMES), cpu_count=len(self.vcpus))
         for domain in self.domains:
             row = m.domains[domain]
-            row.exists, row.max_pages = True, self.frames[domain]
+            row.exists, row.max_pages = True, sum(self.frames)
             for f in self.frames_of(domain):
                 while m.frames[f].cursor < m.cpu_count:
                     flush_free_frame(m, f)
@@ -137,10 +146,12 @@ class Scope:
         foreign = self.frames_of(1 - v[0]) if len(self.frames) > 1 else ()
         free, tables = own, own
         if self.tables:
-            free, tables = own[: -self.tables], own[-self.tables :]
+            free = self._unused(v[0])
+            tables = own[len(free) :]
         targets = free if self.tables else (*own, *foreign)
         hardware = self._hardware(self.vcpus.index(v), tables) if self.cached else ()
-        return [*self._pins(free), *self._updates(tables, targets), *hardware]
+        more = (FAMILIES[name](self.frame_name, free, foreign) for name in self.also)
+        return [*self._pins(free), *self._updates(tables, targets), *hardware, *chain(*more)]
 
     def _hardware(self, cpu: int, tables: tuple[Mfn, ...]) -> Iterator[Action]:
         rights = (True,) if self.tables else (False, True)
@@ -184,6 +195,10 @@ SCOPES: dict[str, Scope] = {
         Scope("flat", frames=(2,), vcpus=(ALONE,), levels=(1,)),
         Scope("twins", frames=(1, 1), vcpus=(ALONE, OTHER)),
         Scope("cached", frames=(2,), vcpus=(ALONE,), levels=(1,), cached=True),
+        Scope("top", frames=(1,), vcpus=(ALONE,), levels=(4,), also=("bases",)),
+        Scope("two tops", frames=(2,), vcpus=(ALONE,), levels=(4,), also=("bases",)),
+        Scope("described", frames=(1, 1), vcpus=(ALONE, OTHER), levels=(1,), also=("descriptors",)),
+        Scope("given", (2, 1), (ALONE, OTHER), levels=(1,), tables=1, cached=True, also=("allocation",)),
         Scope("pair", frames=(2, 1), vcpus=(ALONE, OTHER)),
         Scope("linear", frames=(3,), vcpus=(ALONE,), levels=(2,)),
         Scope("paused", frames=(2,), vcpus=(ALONE, SIBLING), paused=True, depth=2),

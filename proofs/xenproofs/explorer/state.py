@@ -29,7 +29,7 @@ Numbers = tuple[int, ...]
 TIMES = frozenset({"stamp", "flushed_at", "clock", "epoch", "loads"})
 """Fields that are times of the flush clock, or number flushes."""
 
-VCPU = ("base", "user_base", "old_table", "old_partial")
+VCPU = ("base", "user_base", "old_table", "old_partial", "gdt_entries")
 """What of a vCPU changes in these worlds; where it runs does not."""
 
 
@@ -111,17 +111,22 @@ class Saved:
     tlb: dict[tuple[int, int], Numbers]
     demotions: dict[int, Numbers]
     words: dict[tuple[int, int], int]
+    charged: dict[int, Numbers]
+    """How many frames each domain is charged for."""
+    gdt: dict[tuple[tuple[int, int], int], Numbers]
 
 
 class Keeper:
     """Saves, restores and compares the states of one machine."""
 
     __slots__ = (
+        "_charged",
         "_cpus",
         "_demotions",
         "_entries",
         "_flights",
         "_frames",
+        "_gdt",
         "_machine",
         "_stamped",
         "_tlb",
@@ -160,6 +165,13 @@ class Keeper:
         )
         self._cpus = Kept(m.cpus, ("epoch", "loads", "drops", "flushed_at"), lambda c, new: (new.cpu(c),))
         self._demotions = Kept(m.demotions, names_of(Demotion), lambda f, new: (new.frame(f),))
+        self._charged = Kept(m.domains, ("pages",) * 2, lambda d, new: (new.domain(d),))
+        self._gdt = Kept(
+            m.gdt,
+            ("frame",) * 2,  # of one field alone `attrgetter` makes no tuple
+            lambda page, new: (new.domain(page[0][0]), page[0][1], page[1]),
+            frozenset({"frame"}),
+        )
         self._world = Kept(m.world, ("clock", "clock"), lambda w, _: (w,))
 
     def local(self, value: object) -> object:
@@ -178,6 +190,8 @@ class Keeper:
             self._tlb.read(),
             self._demotions.read(),
             self._words(),
+            self._charged.read(),
+            self._gdt.read(),
         )
 
     def _words(self) -> dict[tuple[int, int], int]:
@@ -194,6 +208,8 @@ class Keeper:
         self._cpus.write(saved.cpus)
         self._world.write(saved.world)
         self._tlb.write(saved.tlb)
+        self._charged.write(saved.charged)
+        self._gdt.write(saved.gdt)
         self._demotions.write(saved.demotions)
         now = self._words()
         for place in now.keys() | saved.words.keys():
@@ -252,6 +268,8 @@ class Keeper:
             self._vcpus.plain(saved.vcpus, new),
             self._tlb.plain(self._cached(saved), new),
             self._flushed(new),
+            self._charged.plain(saved.charged, new),
+            self._gdt.plain(saved.gdt, new),
             tuple(sorted(words)),
         )
 

@@ -34,27 +34,30 @@ CACHES: Final = ("cached", "raced")
 OF_MEMORY: Final[tuple[Fault, ...]] = (*CATALOGUED, *LIST, *INTERLEAVED)
 """The faults of the table."""
 
-DESCRIPTORS: Final = "no scope has descriptor tables"
-ALLOCATION: Final = "no scope gives frames up or allocates any"
-TOP: Final = "no scope has tables above L2"
+ALLOCATION: Final = "what guests are handed in its place is a frame of their world, which no scope has"
+TREES: Final = "no scope has trees of more than two levels"
 LINEAR: Final = "only `linear` has tables that link each other: too wide to be searched each time"
 PREEMPTION: Final = "in no scope that is visited whole does Xen preempt a promotion"
 STEPS: Final = "the explorer holds invariants in states; what a step declares is no state"
 GIVEN_UP: Final = "in `raced` nobody gives up the table that another updates, and wider scopes are bounded"
+ELSEWHERE: Final[dict[str, str]] = {
+    "a_descriptor_is_stored_as_the_guest_wrote_it": "described",
+    "a_descriptors_privilege_is_not_checked": "described",
+    "a_GDT_page_is_another_domains": "described",
+    "descriptor_unchecked": "described",
+    "owner_unchecked": "described",
+    "a_freed_frame_keeps_its_owner": "given",
+    "a_frame_is_given_away_before_every_CPU_forgets_it": "given",
+    "freed_while_mapped": "given",
+    "scrub_forgotten": "given",
+    "a_base_pointer_stays_when_its_table_is_released": "top",
+    "base_released_first": "top",
+    "xens_slots_given_away": "top",
+}
+"""The scope that has what a fault is about, where the usual ones have not."""
 REASONS: Final[dict[str, str]] = {
-    "a_descriptor_is_stored_as_the_guest_wrote_it": DESCRIPTORS,
-    "a_descriptors_privilege_is_not_checked": DESCRIPTORS,
-    "a_GDT_page_is_another_domains": DESCRIPTORS,
-    "descriptor_unchecked": DESCRIPTORS,
     "a_frame_is_given_away_while_mappings_of_it_exist": ALLOCATION,
-    "a_freed_frame_keeps_its_owner": ALLOCATION,
-    "a_frame_is_given_away_before_every_CPU_forgets_it": ALLOCATION,
-    "freed_while_mapped": ALLOCATION,
-    "scrub_forgotten": ALLOCATION,
-    "an_entry_of_an_L2_links_what_is_no_L1_table": TOP,
-    "a_base_pointer_stays_when_its_table_is_released": TOP,
-    "base_released_first": TOP,
-    "xens_slots_given_away": TOP,
+    "an_entry_of_an_L2_links_what_is_no_L1_table": TREES,
     "a_linear_entry_may_be_writable": LINEAR,
     "linear_unrestricted": LINEAR,
     "a_partial_table_does_not_keep_its_reference": PREEMPTION,
@@ -63,7 +66,6 @@ REASONS: Final[dict[str, str]] = {
     "a_write_is_not_declared": STEPS,
     "write_undeclared": STEPS,
     "Xen_writes_to_a_frame_that_is_no_writable_memory": "no scope registers a vCPU's information",
-    "owner_unchecked": "no scope names a foreign frame but in entries, where its owner is looked at before",
     "a_large_page_is_linked_as_if_it_were_a_table": "no scope writes large pages",
     "demoted_while_locked": GIVEN_UP,
     "unlocked_update": GIVEN_UP,
@@ -84,7 +86,9 @@ def story_of(fault: Fault) -> tuple[int, Story | None]:
 
 def shortest(fault: Fault) -> tuple[str, int] | None:
     """Let the explorer look for a fault in small scopes; return the scope and the length of the story."""
-    scopes = (*RACES, *TABLES) if fault.interleaved else (*TABLES, *CACHES)
+    scopes: tuple[str, ...] = (*RACES, *TABLES) if fault.interleaved else (*TABLES, *CACHES)
+    if fault.name in ELSEWHERE:
+        scopes = (ELSEWHERE[fault.name],)
     for name in scopes:
         found = Explorer(SCOPES[name], fault=fault).run().violations
         if found:

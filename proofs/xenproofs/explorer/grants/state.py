@@ -25,7 +25,7 @@ FRAME_SHIFT: Final = 32
 
 
 VCPU: Final = tuple(
-    name for name in names_of(Vcpu) if name not in ("base", "user_base", "old_table", "domain")
+    name for name in names_of(Vcpu) if name not in ("base", "user_base", "old_table", "gdt_entries", "domain")
 )
 FRAME: Final = frozenset({"frame"})
 DOMAIN: Final = frozenset({"domain"})
@@ -110,6 +110,8 @@ class GrantKeeper(Keeper):
             known.tlb,
             known.demotions,
             known.words,
+            known.charged,
+            known.gdt,
             self._domains.read(),
             self._others.read(),
             self._dirty.read(),
