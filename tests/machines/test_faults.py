@@ -19,6 +19,7 @@ from xenproofs.machines.episode import Plan
 from xenproofs.machines.event_faults import EVENT_FAULTS
 from xenproofs.machines.faults import FAULTS
 from xenproofs.machines.fuzz import Campaign
+from xenproofs.machines.laws import CHARGED
 from xenproofs.machines.moves import parse
 from xenproofs.machines.planting import Edit, Fault, Outdated, Statement, function_of, planted, unplanted
 
@@ -42,7 +43,14 @@ QUICK = (
     "interrupt_left_bound",
 )
 OF_EVENTS = {fault.name for fault in EVENT_FAULTS}
-NAMED = {i.name for i in STEP_INVARIANTS} | {CRASH, DEADLOCK, ILLEGAL_HOLDER, LEFT, "declared_writes"}
+NAMED = {i.name for i in STEP_INVARIANTS} | {
+    CHARGED,
+    CRASH,
+    DEADLOCK,
+    ILLEGAL_HOLDER,
+    LEFT,
+    "declared_writes",
+}
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)

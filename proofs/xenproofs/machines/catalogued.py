@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from xenproofs.bugs.catalogue import OF_MEMORY, Bug
 from xenproofs.machines.breach import CRASH, ILLEGAL_HOLDER
+from xenproofs.machines.laws import CHARGED
 from xenproofs.machines.planting import Edit, Fault, Statement
 
 COUNTED = "type_count_is_the_number_of_typed_holders"
@@ -92,7 +93,7 @@ AROUND: dict[str, Around] = {
     ),
     "a frame is given away while mappings of it exist": Around(
         (Edit(f"{MEMORY_OP}:_populate", "call.allocator(call.order)", FOREIGN_FRAME),),
-        ("mapping_is_authorised", "writable_mapping_is_authorised", COUNTED),
+        ("mapping_is_authorised", "writable_mapping_is_authorised", COUNTED, CHARGED),
     ),
     "a refusal leaves a store behind": Around(breaks=(REFERENCED, "ownerless_frame_is_unused")),
     "a write is not declared": Around(every_step=True),
