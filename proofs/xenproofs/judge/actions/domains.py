@@ -27,6 +27,12 @@ def forget_callbacks(_: State, v: VcpuId) -> Actions:
 
 
 @of_step
+def bury_vcpu(_: State, v: VcpuId) -> Actions:
+    """Forget a dying domain's vCPU."""
+    return e.OF_DYING.of(e.OfVcpu(v)), e.BURY.of(e.OfVcpu(v))
+
+
+@of_step
 def release_eoi_frame(s: State, k: FlightId, d: DomId) -> Actions:
     """Take a dying domain's page of handled interrupts."""
     back = k_.GIVE_BACK.of(k_.GivenBack(k, s.eoi_frames[d].frame))
@@ -107,6 +113,12 @@ def set_period(_: State, v: VcpuId, period: int) -> Actions:
 def set_runstate_area(_: State, v: VcpuId, address: int) -> Actions:
     """Set the runstate area."""
     return (r.SET_RUNSTATE.of(r.Timed(v, address)),)
+
+
+@of_step
+def create_vcpu(_: State, v: VcpuId, d: DomId) -> Actions:
+    """Give a domain a vCPU."""
+    return (r.CREATE.of(r.Created(v, d)),)
 
 
 @of_step

@@ -7,7 +7,7 @@ from xenspec.memory.state import State
 from xenspec.tlb.books import State as PrefixState
 from xenspec.tlb.contracts import caches as c
 from xenspec.tlb.contracts import prefixes as p
-from xenspec.vocabulary import Cpu, EntryId, FlightId, Mfn, VcpuId
+from xenspec.vocabulary import DOMID_IDLE, Cpu, EntryId, FlightId, Mfn, VcpuId
 
 
 @of_step
@@ -60,6 +60,12 @@ def store_through(s: State, cpu: Cpu, page: int, slot: int, word: int) -> Action
 def switch_vcpu(s: State, cpu: Cpu, v: VcpuId) -> Actions:
     """Run a virtual CPU; another one than before begins with no translation."""
     return c.SWITCH.of(c.Run(cpu, v)), c.FLUSH.of(c.OfCpu(cpu), when=s.cpus[cpu].current != v)
+
+
+@of_step
+def idle_cpu(_: State, cpu: Cpu) -> Actions:
+    """Run nobody, with no translation."""
+    return c.LEAVE.of(c.Run(cpu, VcpuId((DOMID_IDLE, cpu)))), c.FLUSH.of(c.OfCpu(cpu))
 
 
 # --- Prefixes -----------------------------------------------------------------------------------------------

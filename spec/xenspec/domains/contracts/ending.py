@@ -22,6 +22,18 @@ CALLBACKS = (
     "period",
     "runstate_area",
 )
+REGISTERS = (
+    "initialised",
+    "up",
+    "user_mode",
+    "cpu",
+    "fs_base",
+    "gs_base_user",
+    "gs_base_kernel",
+    "kernel_ss",
+    "kernel_sp",
+    "task_switched",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +67,7 @@ class InFlight:
 
 DESTROY: Contract[State, Ended] = Contract("begin the end of a domain")
 CRASH: Contract[State, OfDomain] = Contract("crash a domain")
+BURY: Contract[State, OfVcpu] = Contract("forget a virtual CPU")
 OF_DYING: Contract[State, OfVcpu] = Contract("be a virtual CPU of a dying domain")
 FORGET_CALLBACKS: Contract[State, OfVcpu] = Contract("forget where a virtual CPU is entered")
 DROP_EOI: Contract[State, OfDomain] = Contract("take a dying domain's page of handled interrupts")
@@ -109,6 +122,28 @@ def the_vcpu_is_entered_nowhere(_: State, after: State, a: OfVcpu) -> bool:
 @FORGET_CALLBACKS.touches
 def _forget_callbacks(_: State, a: OfVcpu) -> tuple[Cells, ...]:
     return (Cells("vcpus", a.v, CALLBACKS),)
+
+
+@BURY.asks(property=(6, 7, 32))
+def a_buried_vcpu_holds_nothing(s: State, a: OfVcpu) -> bool:
+    """The virtual CPU has no base pointer, no table to finish, no information page and no descriptors."""
+    v = s.vcpus[a.v]
+    tables = (v.base == NO_FRAME) & (v.user_base == NO_FRAME) & (v.old_table == NO_FRAME)
+    return tables & (v.info_frame == NO_FRAME) & (v.gdt_entries == 0) & (v.ldt_entries == 0)
+
+
+@BURY.does(property=32)
+def a_buried_vcpu_is_as_if_it_had_never_been(_: State, after: State, a: OfVcpu) -> bool:
+    """The virtual CPU cannot run, and nothing of its registers is left for another domain of that number."""
+    v = after.vcpus[a.v]
+    runs = v.initialised | v.up | v.user_mode | v.task_switched
+    bases = (v.fs_base == 0) & (v.gs_base_user == 0) & (v.gs_base_kernel == 0)
+    return Not(runs) & bases & (v.kernel_ss == 0) & (v.kernel_sp == 0) & (v.cpu == 0)
+
+
+@BURY.touches
+def _bury(_: State, a: OfVcpu) -> tuple[Cells, ...]:
+    return (Cells("vcpus", a.v, REGISTERS),)
 
 
 @DROP_EOI.asks(property=(6, 32))

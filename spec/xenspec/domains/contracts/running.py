@@ -83,6 +83,14 @@ class Assisted:
     on: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Created:
+    """A virtual CPU, and the domain that it is to be of."""
+
+    v: VcpuId
+    domain: DomId
+
+
 TO_USER: Contract[State, OfVcpu] = Contract("enter user mode")
 TO_KERNEL: Contract[State, OfVcpu] = Contract("enter the kernel")
 LOAD_BASE: Contract[State, OfVcpu] = Contract("load the base pointer of a mode")
@@ -94,6 +102,7 @@ SET_ALARM: Contract[State, Timed] = Contract("set the single-shot timer")
 SET_PERIOD: Contract[State, Timed] = Contract("set the periodic timer")
 SET_RUNSTATE: Contract[State, Timed] = Contract("set the runstate area")
 SET_TRAP: Contract[State, Trapped] = Contract("set an exception's handler")
+CREATE: Contract[State, Created] = Contract("give a domain a virtual CPU")
 INITIALISE: Contract[State, OfVcpu] = Contract("initialise a virtual CPU")
 BE_UP: Contract[State, Switched] = Contract("bring a virtual CPU up or down")
 ASSIST: Contract[State, Assisted] = Contract("switch a feature of a domain")
@@ -268,6 +277,25 @@ def _set_runstate(_: State, a: Timed) -> tuple[Cells, ...]:
 
 
 # --- Virtual CPUs and features ------------------------------------------------------------------------------
+
+
+@CREATE.asks(property=32)
+def only_a_living_domain_is_given_its_vcpus(s: State, a: Created) -> bool:
+    """The domain exists and is not dying; the virtual CPU is one of its own, and not initialised."""
+    row = s.domains[a.domain]
+    ours = (a.v[0] == a.domain) & (a.v[1] < row.vcpus)
+    return row.exists & Not(row.dying) & ours & Not(s.vcpus[a.v].initialised)
+
+
+@CREATE.does(property=32)
+def the_vcpu_is_the_domains(_: State, after: State, a: Created) -> bool:
+    """The virtual CPU is of the domain."""
+    return after.vcpus[a.v].domain == a.domain
+
+
+@CREATE.touches
+def _create(_: State, a: Created) -> tuple[Cells, ...]:
+    return (Cells("vcpus", a.v, ("domain",)),)
 
 
 @INITIALISE.asks(property=(1, 30))

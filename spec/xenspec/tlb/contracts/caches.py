@@ -62,6 +62,7 @@ BE_FREE: Contract[State, LookedAt] = Contract("flush for a new owner")
 DROP: Contract[State, Translated] = Contract("drop a translation")
 FILL: Contract[State, Filled] = Contract("fill a translation")
 STORE_THROUGH: Contract[State, Translated] = Contract("store through a translation")
+LEAVE: Contract[State, Run] = Contract("leave a virtual CPU idle")
 SWITCH: Contract[State, Run] = Contract("run a virtual CPU")
 
 
@@ -227,4 +228,22 @@ def _switch(s: State, a: Run) -> tuple[Cells, ...]:
         Cells("vcpus", a.v, ("cpu",)),
         Cells("dirty", (old, a.cpu), ("dirty",), when=leaves),
         Cells("dirty", (new, a.cpu), ("dirty",), when=leaves),
+    )
+
+
+@LEAVE.does(property=(8, 32))
+def the_cpu_runs_nobody(before: State, after: State, a: Run) -> bool:
+    """The CPU runs its idle virtual CPU, and is dirty for the domain that it left no more."""
+    old, idle = before.vcpus[before.cpus[a.cpu].current].domain, before.vcpus[a.v].domain
+    left = (old == idle) | Not(after.dirty[old, a.cpu].dirty)
+    return (after.cpus[a.cpu].current == a.v) & after.dirty[idle, a.cpu].dirty & left
+
+
+@LEAVE.touches
+def _leave(s: State, a: Run) -> tuple[Cells, ...]:
+    old, idle = s.vcpus[s.cpus[a.cpu].current].domain, s.vcpus[a.v].domain
+    return (
+        Cells("cpus", a.cpu, ("current",)),
+        Cells("dirty", (old, a.cpu), ("dirty",)),
+        Cells("dirty", (idle, a.cpu), ("dirty",)),
     )
