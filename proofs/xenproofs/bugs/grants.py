@@ -140,6 +140,20 @@ OF_GRANTS: Final[tuple[Row, ...]] = (
         "foreign_entry_rests_on_a_mapping",
     ),
     (
+        "a transfer that came to nothing stays charged",
+        "unreserve_page",
+        TRANSFERRING,
+        ("unreserve_page", "domain.pages = domain.pages - 1"),
+        "pages_are_what_is_charged",
+    ),
+    (
+        "a frame that is given back is not charged",
+        "give_back",
+        RESERVATION,
+        ("give_back", "domain.pages = domain.pages + 1"),
+        "pages_are_what_is_charged",
+    ),
+    (
         "a guest gives up a page of its grant table",
         "drop_allocated",
         RESERVATION,

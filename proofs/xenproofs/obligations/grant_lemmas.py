@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from xenproofs.obligations.lemmas import NEAR, WalkedState, may_be_read
-from xenproofs.symbolic.sorts import K_CPU, K_FRAME, K_PAGE, K_SLOT
+from xenproofs.symbolic.sorts import K_CPU, K_DOMAIN, K_FRAME, K_PAGE, K_SLOT
 from xenspec.logic import Not, both, implies, ite
-from xenspec.vocabulary import L1
+from xenspec.vocabulary import DOMID_FIRST_RESERVED, L1
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from xenmodel.views import DomainView, EntryView, FrameView
     from xenproofs.symbolic.sorts import Kind
     from xenspec.table import ReadTable
-    from xenspec.vocabulary import EntryId, TlbKey, VcpuId
+    from xenspec.vocabulary import DomId, EntryId, TlbKey, VcpuId
 
 
 class Author(Protocol):
@@ -73,8 +73,18 @@ class Past(Protocol):
     def place(self) -> int: ...  # noqa: D102
 
 
+class Charge(Protocol):
+    """How many frames a domain is charged for."""
+
+    @property
+    def count(self) -> int: ...  # noqa: D102 - named by its field
+
+
 class State(WalkedState, Protocol):
     """The state that the lemmas read."""
+
+    @property
+    def charged(self) -> ReadTable[int, Charge]: ...  # noqa: D102 - named by its table
 
     @property
     def pasts(self) -> ReadTable[tuple[int, int], Past]: ...  # noqa: D102
@@ -201,11 +211,17 @@ def foreign_word_of_a_demoted_table_rests_on_a_use(s: State, h: tuple[int, int, 
     )
 
 
+def pages_are_what_is_charged(s: State, d: DomId) -> bool:
+    """A domain's pages are the frames that it owns, Xen's own apart, and those that transfers promise it."""
+    return implies((d >= 0) & (d < DOMID_FIRST_RESERVED), lambda: s.domains[d].pages == s.charged[d].count)
+
+
 GRANT_LEMMAS: Final[tuple[tuple[tuple[Kind, ...], Callable[..., object]], ...]] = (
     ((K_FRAME, K_SLOT), foreign_entry_rests_on_a_mapping),
     ((K_FRAME, K_SLOT), foreign_entry_of_a_control_domain_is_its_own_doing),
     ((K_CPU, K_PAGE), foreign_translation_rests_on_a_use),
     ((K_CPU, K_FRAME, K_SLOT), foreign_word_of_a_demoted_table_rests_on_a_use),
+    ((K_DOMAIN,), pages_are_what_is_charged),
 )
 """Each lemma with the kinds of its keys."""
 

@@ -147,7 +147,27 @@ def _shares(name: str, *, writing: bool) -> Family:
     return Family("shares", name, (K_DOMAIN, K_FRAME), sources)
 
 
+def _is_charged(read: Read, f: Keys) -> tuple[Term, Keys]:
+    """A frame is its owner's, and none of Xen's own pages, which are charged to nobody."""
+    return terms.negation(read("frames.special", f)), (read("frames.owner", f),)
+
+
+def _is_reserved(read: Read, v: Keys) -> tuple[Term, Keys]:
+    """The domain that is to have a frame was charged for it."""
+    return read("transfers.reserved", v), (read("transfers.domain", v),)
+
+
+_CHARGED: Final = Family(
+    "charged",
+    "count",
+    (K_DOMAIN,),
+    (
+        Source("frames", (K_FRAME,), ("owner", "special"), _is_charged),
+        Source("transfers", (K_VCPU,), ("reserved", "domain"), _is_reserved),
+    ),
+)
 GRANT_FAMILIES: Final = (
+    _CHARGED,
     _pins("host_writable", "host", readonly=False),
     _pins("host_readonly", "host", readonly=True),
     _pins("device_writable", "device", readonly=False),
@@ -155,7 +175,8 @@ GRANT_FAMILIES: Final = (
     _shares("readable", writing=False),
     _shares("writable", writing=True),
 )
-"""How often an entry is used, by kind, and how many uses let a domain's processors reach a frame."""
+"""What a domain is charged for; how often an entry is used, by kind, and how many uses let a domain's
+processors reach a frame."""
 
 
 class Census:
@@ -213,7 +234,7 @@ class Census:
                     lambda _: TRUE,
                     lambda ks, b=before, f=family: self._moved(b(ks), ks, f),  # type: ignore[misc]
                 )
-            for fact in self.axioms(families) if moved else ():
+            for fact in self.axioms(moved):
                 self._path.assume(fact)
 
     def _moved(self, size: Term, of_set: Keys, family: Family) -> Term:

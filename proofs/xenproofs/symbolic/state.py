@@ -205,6 +205,7 @@ class SymbolicMachine:
         for name in GRANT_TABLES:
             setattr(self, name, self.tables[name])
         self.pins, self.shares = self.census.sizes["pins"], self.census.sizes["shares"]
+        self.charged = self.census.sizes["charged"]
         self.grants = SymbolicGrants(self.path)
         self.matching = Matching(self.tables, self.path)
         self.rests, self.places, self.backers = (
