@@ -32,6 +32,10 @@ def _by_solver(run: ProofRun) -> dict[str, dict[str, float]]:
     return dict(found)
 
 
+def _without_contract(run: ProofRun) -> list[str]:
+    return [r.step for r in run.reports if not r.theorems and not has_contract(r.step)]
+
+
 def as_json(run: ProofRun) -> dict[str, object]:
     """Return the report as JSON's data."""
     return {
@@ -55,7 +59,7 @@ def as_json(run: ProofRun) -> dict[str, object]:
         "seconds": round(run.seconds, 2),
         "cached": sum(r.cached for r in run.reports),
         "awaiting": awaiting(),
-        "without_contract": [r.step for r in run.reports if not has_contract(r.step)],
+        "without_contract": _without_contract(run),
     }
 
 
@@ -104,6 +108,6 @@ def _summary(run: ProofRun) -> list[str]:
         f"not proved here: {len(awaiting())} steps of the model (--json: awaiting)",
         (
             f"without a contract, so that only invariants speak of what they do: "
-            f"{sum(not has_contract(r.step) for r in run.reports)} of these steps (--json: without_contract)"
+            f"{len(_without_contract(run))} of these steps (--json: without_contract)"
         ),
     ]
