@@ -1,99 +1,120 @@
-"""The table of planted faults of memory: how hostile guests find each, and the explorer's shortest story.
+"""The table of planted faults: what proof, hostile guests and explorer each find, one line a fault.
 
     python -m xenproofs.machines.table [NAME …]
 
-One line a fault: calls made until it is found by seed 1, the length of the story once it is short, the
-invariant; then the scope and length of the explorer's shortest story, or why no scope has one. Of faults that
-need interleaved vCPUs also whether guests find them whose calls all run to their end. Everything in a line is
-the same whenever and wherever it is made (tests/snapshots/machines_faults.txt); seconds go to standard error.
+*Proof*: the statement that falls of the same bug of one step, found with a state from which the edited step
+really ran. *Guests*: the invariant, the length of the story once it is short, the calls made until it was
+found by seed 1; of a fault that needs interleaved vCPUs also whether guests find it whose calls all run to
+their end. *Explorer*: the scope and the length of the shortest story, or why no scope has one. Seconds are of
+one processor, and all that is not the same whenever and wherever a line is made. Without names the whole page
+is printed that is checked in (docs/faults.md).
 """
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from math import inf
-from typing import Final
+from typing import Final, TypeVar
 
+from xenproofs.bugs.catalogue import BUGS, Bug
+from xenproofs.explorer.events.scopes import SCOPES as OF_EVENT_CHANNELS
+from xenproofs.explorer.events.search import EventExplorer
+from xenproofs.explorer.grants.scopes import EXPLORED as IN_GRANTS
+from xenproofs.explorer.grants.scopes import SCOPES as OF_GRANT_TABLES
 from xenproofs.explorer.scopes import SCOPES
-from xenproofs.explorer.search import Explorer
-from xenproofs.machines.catalogued import CATALOGUED
+from xenproofs.explorer.search import Explorer, ExploreReport
+from xenproofs.machines.catalogued import CATALOGUED, slug
 from xenproofs.machines.episode import Plan
-from xenproofs.machines.faults import FAULTS, INTERLEAVED, LIST
+from xenproofs.machines.event_faults import EVENT_FAULTS
+from xenproofs.machines.event_faults import EXPLORED as IN_EVENTS
+from xenproofs.machines.faults import INTERLEAVED, LIST
 from xenproofs.machines.fuzz import Campaign
-from xenproofs.machines.planting import Fault
-from xenproofs.machines.story import Story
+from xenproofs.machines.grant_faults import GRANT_FAULTS
+from xenproofs.machines.planting import Fault, planted
+from xenproofs.machines.reasons import ELSEWHERE, PROVED, REASONS
+from xenproofs.machines.walk_faults import WALK_FAULTS
+from xenproofs.obligations.planted import find
 
+T = TypeVar("T")
 SEED: Final = 1
 EPISODES: Final = 2000
 """Episodes after which a fault counts as not found."""
 AS_MANY: Final = 500
 """Episodes without interleaving, for a fault that needs it."""
-CANDIDATES: Final = 1500
+CANDIDATES: Final = {"memory": 1500, "walks": 1500, "events": 500, "grants": 500}
+"""Stories that the shrinker plays at most; those of events have far more steps."""
 TABLES, RACES = ("alone", "twins"), ("raced",)
 CACHES: Final = ("cached", "raced")
-OF_MEMORY: Final[tuple[Fault, ...]] = (*CATALOGUED, *LIST, *INTERLEAVED)
-"""The faults of the table."""
-
-ALLOCATION: Final = "what guests are handed in its place is a frame of their world, which no scope has"
-TREES: Final = "no scope has trees of more than two levels"
-LINEAR: Final = "only `linear` has tables that link each other: too wide to be searched each time"
-PREEMPTION: Final = "in no scope that is visited whole does Xen preempt a promotion"
-STEPS: Final = "the explorer holds invariants in states; what a step declares is no state"
-GIVEN_UP: Final = "in `raced` nobody gives up the table that another updates, and wider scopes are bounded"
-ELSEWHERE: Final[dict[str, str]] = {
-    "a_descriptor_is_stored_as_the_guest_wrote_it": "described",
-    "a_descriptors_privilege_is_not_checked": "described",
-    "a_GDT_page_is_another_domains": "described",
-    "descriptor_unchecked": "described",
-    "owner_unchecked": "described",
-    "a_freed_frame_keeps_its_owner": "given",
-    "a_frame_is_given_away_before_every_CPU_forgets_it": "given",
-    "freed_while_mapped": "given",
-    "scrub_forgotten": "given",
-    "a_base_pointer_stays_when_its_table_is_released": "top",
-    "base_released_first": "top",
-    "xens_slots_given_away": "top",
+NOTHING: Final = "—"
+SUBSYSTEMS: Final[dict[str, tuple[Fault, ...]]] = {
+    "memory": (*CATALOGUED, *LIST, *INTERLEAVED),
+    "walks": WALK_FAULTS,
+    "events": EVENT_FAULTS,
+    "grants": GRANT_FAULTS,
 }
-"""The scope that has what a fault is about, where the usual ones have not."""
-REASONS: Final[dict[str, str]] = {
-    "a_frame_is_given_away_while_mappings_of_it_exist": ALLOCATION,
-    "an_entry_of_an_L2_links_what_is_no_L1_table": TREES,
-    "a_linear_entry_may_be_writable": LINEAR,
-    "linear_unrestricted": LINEAR,
-    "a_partial_table_does_not_keep_its_reference": PREEMPTION,
-    "a_partial_child_is_forgotten": PREEMPTION,
-    "partial_table_taken_over_twice": PREEMPTION,
-    "a_write_is_not_declared": STEPS,
-    "write_undeclared": STEPS,
-    "Xen_writes_to_a_frame_that_is_no_writable_memory": "no scope registers a vCPU's information",
-    "a_large_page_is_linked_as_if_it_were_a_table": "no scope writes large pages",
-    "demoted_while_locked": GIVEN_UP,
-    "unlocked_update": GIVEN_UP,
-    "switch_without_flush": "in no scope does a CPU change its vCPU",
-}
-"""Why a fault has no story in the scopes that are searched."""
+"""The faults of the table, by what attacks them."""
+FAULTS: Final = {fault.name: (fault, of) for of, those in SUBSYSTEMS.items() for fault in those}
+KNOWN: Final[dict[str, Bug]] = {bug.name: bug for bug in BUGS}
+BY_SLUG: Final = {slug(bug.name): bug for bug in BUGS}
+HEAD: Final = """# Planted faults
+
+Each fault names beforehand what is to notice it; this page is what `python -m xenproofs.machines.table`
+prints. *Proof*: the statement that falls of the same bug of one step. *Guests*: the invariant that is broken,
+the moves of the shortened story, the calls until it was found by seed 1 (`xencheck fuzz SUBSYSTEM --seed 1
+--fault NAME`). *Explorer*: the scope and the transitions of the shortest story (`xencheck explore SUBSYSTEM
+--scope SCOPE --fault NAME`), or why no scope has one. Seconds are of one processor. I/O rings have a table of
+their own ([I/O rings](rings.md)).
+
+| fault | proof | guests | explorer |
+| --- | --- | --- | --- |
+"""
 
 
-def story_of(fault: Fault) -> tuple[int, Story | None]:
-    """Let hostile guests look for a fault; return the calls made, and the story."""
-    plan = Plan(SEED, every_step=fault.every_step, fault=fault.name)
+def timed(make: Callable[[], T]) -> tuple[T, str]:
+    """Return what is made, and the seconds of the processor that it took."""
+    begun = time.process_time()
+    made = make()
+    return made, f"{time.process_time() - begun:.1f} s"
+
+
+def bug_of(name: str) -> Bug | None:
+    """Return the proof's bug of a fault, if it has one."""
+    return BY_SLUG.get(name) or KNOWN.get(PROVED.get(name, ""))
+
+
+def proof(bug: Bug | None) -> str:
+    """Return the proof's cell."""
+    if bug is None:
+        return NOTHING
+    finding, seconds = timed(lambda: find(bug))
+    return f"`{bug.falls}`, {seconds}" if finding.found else f"not found: {finding.note}, {seconds}"
+
+
+def guests(fault: Fault, subsystem: str) -> str:
+    """Return the cell of hostile guests."""
+    plan = Plan(SEED, subsystem, every_step=fault.every_step, fault=fault.name)
     campaign = Campaign(
-        plan, inf, episodes=EPISODES, shrink_candidates=CANDIDATES, shrink_seconds=inf, database=None
+        plan,
+        inf,
+        episodes=EPISODES,
+        shrink_candidates=CANDIDATES[subsystem],
+        shrink_seconds=inf,
+        database=None,
     )
-    report = campaign.run()
-    return report.calls, next(iter(report.stories), None)
+    report, seconds = timed(campaign.run)
+    if not report.stories:
+        return f"not found in {report.calls:,} calls, {seconds}"
+    (story,) = report.stories
+    text = f"`{story.breach.name}`: {_moves(len(story.moves))}, {report.calls:,} calls, {seconds}"
+    if fault.interleaved and subsystem == "memory":
+        alone = "not found" if needs_interleaving(fault) else "found too"
+        text += f"; without interleaving {alone} in {AS_MANY} episodes"
+    return text
 
 
-def shortest(fault: Fault) -> tuple[str, int] | None:
-    """Let the explorer look for a fault in small scopes; return the scope and the length of the story."""
-    scopes: tuple[str, ...] = (*RACES, *TABLES) if fault.interleaved else (*TABLES, *CACHES)
-    if fault.name in ELSEWHERE:
-        scopes = (ELSEWHERE[fault.name],)
-    for name in scopes:
-        found = Explorer(SCOPES[name], fault=fault).run().violations
-        if found:
-            return name, len(found[0].story)
-    return None
+def _moves(number: int) -> str:
+    return f"{number} move{'s' * (number != 1)}"
 
 
 def needs_interleaving(fault: Fault) -> bool:
@@ -102,30 +123,52 @@ def needs_interleaving(fault: Fault) -> bool:
     return not Campaign(plan, inf, episodes=AS_MANY, shrink_candidates=0, database=None).run().stories
 
 
-def line_of(fault: Fault) -> str:
-    """Return a fault's line of the table."""
-    begun = time.process_time()
-    calls, story = story_of(fault)
-    found = f"not found in {calls} calls"
-    if story is not None:
-        found = f"found in {calls} calls, story of {len(story.moves)}, {story.breach.name}"
-    words = [fault.name, found]
-    if fault.interleaved:
-        alone = "not found" if needs_interleaving(fault) else "found too"
-        words.append(f"without interleaving {alone} in {AS_MANY} episodes")
-    spent = time.process_time() - begun
-    least = None if fault.name in REASONS else shortest(fault)
-    reason = REASONS.get(fault.name, "nothing")
-    words.append(f"explorer {least[0]}: {least[1]}" if least else f"explorer: {reason}")
-    whole = time.process_time() - begun
-    sys.stderr.write(f"{fault.name}: {spent:.1f} s CPU by guests, {whole:.1f} s in all\n")
-    return "; ".join(words)
+def searches(fault: Fault, subsystem: str) -> dict[str, Callable[[], ExploreReport]]:
+    """Return the searches of the explorer for a fault, by scope, the likeliest first."""
+    if subsystem == "grants":
+        scopes = (IN_GRANTS[fault.name][0],)
+        return {name: Explorer(OF_GRANT_TABLES[name], fault=fault).run for name in scopes}
+    if subsystem == "events":
+        return {IN_EVENTS[fault.name]: EventExplorer(OF_EVENT_CHANNELS[IN_EVENTS[fault.name]]).run}
+    names: tuple[str, ...] = (*RACES, *TABLES) if fault.interleaved else (*TABLES, *CACHES)
+    if fault.name in ELSEWHERE:
+        names = (ELSEWHERE[fault.name],)
+    return {name: Explorer(SCOPES[name], fault=fault).run for name in names}
 
 
-def main(names: Sequence[str]) -> int:
-    """Print the lines of some faults, or the whole table."""
-    for fault in [FAULTS[name] for name in names] or OF_MEMORY:
-        sys.stdout.write(line_of(fault) + "\n")
+def explorer(fault: Fault, subsystem: str) -> str:
+    """Return the explorer's cell."""
+    if fault.name in REASONS:
+        return REASONS[fault.name]
+    for scope, search in searches(fault, subsystem).items():
+        with planted(fault if subsystem == "events" else None):
+            report, seconds = timed(search)
+        if report.violations:
+            return f"`{scope}`: {len(report.violations[0].story)}, {seconds}"
+    return "nothing"
+
+
+def line_of(name: str) -> str:
+    """Return a fault's line, or that of a bug which the proof alone plants."""
+    cells = [proof(bug_of(name)), NOTHING, NOTHING]
+    with suppress(KeyError):
+        fault, subsystem = FAULTS[name]
+        cells[1:] = guests(fault, subsystem), explorer(fault, subsystem)
+    return f"| `{name}` | {' | '.join(cells)} |"
+
+
+def names() -> list[str]:
+    """Return the faults in the page's order, then the bugs of single steps that only the proof plants."""
+    told = {bug.name for bug in map(bug_of, FAULTS) if bug is not None}
+    return [*FAULTS, *(slug(bug.name) for bug in BUGS if bug.name not in told)]
+
+
+def main(chosen: Sequence[str]) -> int:
+    """Print the lines of some faults, or the whole page."""
+    if not chosen:
+        sys.stdout.write(HEAD)
+    for name in chosen or names():
+        sys.stdout.write(line_of(name) + "\n")
         sys.stdout.flush()
     return 0
 
