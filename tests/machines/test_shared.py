@@ -63,3 +63,10 @@ def test_only_the_control_domain_destroys() -> None:
 def test_a_call_of_the_dying_comes_to_its_end_first() -> None:
     story = "grant vcpu=0 b=1 c=4\nmap_grant vcpu=2 c=1 pause=3\ndestroy vcpu=0 b=2\n"
     assert breach([parse(line) for line in story.splitlines()], every_step=True) is None
+
+
+def test_a_frame_that_a_transfer_promises_is_charged_before_it_comes() -> None:
+    story = "grant vcpu=2 b=1 d=160\ntransfer vcpu=0 c=9\n"
+    moves = [parse(line) for line in story.splitlines()]
+    assert breach(moves, every_step=True) is None
+    assert played(story).coverage["grant_table_op:transfer × OKAY"] == 1

@@ -38,15 +38,16 @@ def _counts(m: Machine) -> list[Violation]:
 
 
 def _charged(m: Machine) -> list[Violation]:
-    """Frames are conserved: each is free, Xen's own, or one of those that its owner is charged for."""
+    """Frames are conserved: each is free, Xen's own, or charged to its owner; one that is promised too."""
     xens = {*GRANT_PAGES, *XEN_HEAP}
     owners = [frame.owner for f, frame in store_of(m.frames).items() if f not in xens]
+    owners += [row.domain for row in store_of(m.transfers).values() if row.reserved]
     charged = {d: store_of(m.domains)[d].pages for d in GUESTS}
     return [
         Violation(
             CHARGED,
             d,
-            "A domain is charged for as many frames as it owns.",
+            "A domain is charged for as many frames as it owns, and those that transfers promise it.",
             (8,),
             (f"charged for {pages}, owner of {owners.count(d)}",),
         )
