@@ -23,7 +23,7 @@ from xenproofs.judge.oracle.ask import COMMANDS, UPDATES
 from xenproofs.judge.oracle.names import Names
 from xenproofs.judge.oracle.start import Bench
 from xenproofs.judge.trace.case_ops import MmuExtOp, MmuUpdateOp, UvmOp, WriteOp
-from xenproofs.judge.trace.case_ports import EvtOp, GntMapOp, GntWriteOp
+from xenproofs.judge.trace.case_ports import EvtOp, GntMapOp, GntSetVersionOp, GntWriteOp, NewGntWriteOp
 from xenproofs.judge.trace.cases import Answer, PageState, read_cases
 from xenproofs.judge.trace.questions import CaseWriter, Question, parts, read_ops, with_parts
 
@@ -232,3 +232,12 @@ def test_kept_cases_are_read_again(tmp_path: Path, name: str) -> None:
     writer.close()
     assert [case.id for case in read_cases(tmp_path / name)] == [case.id for case in cases]
     assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+@given(st.integers(0, 2**32))
+def test_no_entry_of_the_second_layout_is_written_into_a_table_of_the_first(seed: int) -> None:
+    layout = 1
+    for op in question(seed, 0, ("new_grants",)).ops:
+        if isinstance(op, GntSetVersionOp) and op.version in (1, 2):
+            layout = op.version
+        assert layout == 2 or not isinstance(op, NewGntWriteOp)

@@ -246,4 +246,20 @@ def new_grants(rng: Draw) -> Case:
         ops.insert(rng.randrange(len(ops)), {"op": "gnt_set_version", "version": rng.choice((1, 1, 2))})
     ops += [table.look() for _ in range(3)]
     ops += [_status(ref) for ref in range(2)]
-    return Case(ops, 4, 2 if table.foreign else 0)
+    return Case(_told_apart(ops), 4, 2 if table.foreign else 0)
+
+
+def _told_apart(ops: list[Op]) -> list[Op]:
+    """Leave out entries of the second layout that are written while the table is to have the first.
+
+    Their frame would be read as another entry's flags: what comes of it depends on a number that no case
+    names.
+    """
+    kept: list[Op] = []
+    layout = 1
+    for op in ops:
+        if op["op"] == "gnt_set_version" and op["version"] in (1, 2):
+            layout = op["version"]
+        if op["op"] != "gnt2_write" or layout == 2:  # noqa: PLR2004 - the second layout
+            kept.append(op)
+    return kept
