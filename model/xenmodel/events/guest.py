@@ -151,6 +151,7 @@ def unlink(m: Machine, v: VcpuId, priority: int) -> None:
     """Unlink the head of a queue by one exchange of its word, and keep what it linked as the next head."""
     taken = m.taken[v, priority]
     require("the queue is being consumed", taken.running, EINVAL)
+    require("no more urgent one is to be looked at before", m.handlers[v].cursor == priority, EINVAL)
     require("the last event was looked at", taken.port == NO_PORT, EINVAL)
     port = ite(taken.head == NO_PORT, m.heads[v, priority].port, taken.head)
     word = m.event_words[v[0], port]
@@ -162,15 +163,20 @@ def unlink(m: Machine, v: VcpuId, priority: int) -> None:
     word.link = NO_PORT
 
 
-@step("event_words.pending", "taken.port", "taken.running")
+@step("event_words.pending", "taken.port", "taken.running", "handlers.cursor")
 def look_at_unlinked(m: Machine, v: VcpuId, priority: int) -> None:
-    """Handle the event that was unlinked, if it is pending and not masked; without a next one, be done."""
+    """Handle the event that was unlinked, if it is pending and not masked; without a next one, be done.
+
+    Then the most urgent queue is looked at again: one that emptied a queue first would let events of a high
+    priority wait for as long as others of a low one come.
+    """
     taken = m.taken[v, priority]
     require("an event was unlinked", taken.running & (taken.port != NO_PORT), EINVAL)
     word = m.event_words[v[0], taken.port]
     word.pending = word.pending & word.masked
     taken.port = NO_PORT
     taken.running = taken.head != NO_PORT
+    m.handlers[v].cursor = 0
 
 
 @step("event_words.masked", "event_words.busy")

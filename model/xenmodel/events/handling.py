@@ -25,8 +25,8 @@ def handle(m: View, v: VcpuId) -> Steps[list[int]]:
     clear_upcall(m, v)
     yield clear_upcall
     if m.channels[v[0]].fifo:
-        for priority in range(QUEUES):
-            yield from _consume(m, v, priority, handled)
+        while m.handlers[v].cursor < QUEUES:
+            yield from _consume(m, v, m.handlers[v].cursor, handled)
     else:
         for word in range(WORD_PORTS):
             yield from _scan(m, v, word, handled)
@@ -55,19 +55,20 @@ def _scan(m: View, v: VcpuId, word: int, handled: list[int]) -> Steps[None]:
 
 
 def _consume(m: View, v: VcpuId, priority: int, handled: list[int]) -> Steps[None]:
-    """Unlink the events of a queue while it is ready."""
+    """Handle the next event of a queue, or pass it; after an event the most urgent queue comes next."""
     taken = m.taken[v, priority]
-    while m.heads[v, priority].ready or taken.running:
-        if not taken.running:
-            take_queue(m, v)
-            yield take_queue
-        if taken.port == NO_PORT:
-            unlink(m, v, priority)
-            yield unlink
-        word = m.event_words[v[0], taken.port]
-        if word.pending and not word.masked:
-            handled.append(taken.port)
-        look_at_unlinked(m, v, priority)
-        yield look_at_unlinked
-    pass_queue(m, v)
-    yield pass_queue
+    if not taken.running and not m.heads[v, priority].ready:
+        pass_queue(m, v)
+        yield pass_queue
+        return
+    if not taken.running:
+        take_queue(m, v)
+        yield take_queue
+    if taken.port == NO_PORT:
+        unlink(m, v, priority)
+        yield unlink
+    word = m.event_words[v[0], taken.port]
+    if word.pending and not word.masked:
+        handled.append(taken.port)
+    look_at_unlinked(m, v, priority)
+    yield look_at_unlinked

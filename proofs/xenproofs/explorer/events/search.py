@@ -24,6 +24,8 @@ from xenspec.events.pending import PendingSet
 from xenspec.vocabulary import PortId, VcpuId
 
 HANDLED = "pending_port_is_handled"
+UNLINKING = ("unlink", "look_at_unlinked")
+"""What a handler does with an event of the queue that is numbered."""
 WOKEN = "poller_is_woken"
 ENDS = "call_comes_to_an_end"
 SENTENCES = {
@@ -117,16 +119,17 @@ class EventWorld:
         return self._unwoken(v) if wish.name == WOKEN else in_call(self.keeper, v)
 
     def _unhandled(self, p: PortId) -> bool:
-        """Return whether a port is to be handled: pending, not masked, and its vCPU may be interrupted.
-
-        By the FIFO ABI a port may wait for ever for those of a higher priority, as it is meant to.
-        """
+        """Return whether a port is to be handled: pending, not masked, and its vCPU may be interrupted."""
         m = self.keeper.m
         v = VcpuId((p[0], m.ports[p].vcpu))
         shut = any(m.waits[one].blocked and m.upcalls[one].masked for one in self.keeper.vcpus)
         those = self._abstraction.now(p[0]).deliverable
-        first = all(m.ports[p].priority <= m.ports[p[0], one].priority for one in those)
-        return v in self.scope.handlers and not shut and p[1] in those and first
+        return v in self.scope.handlers and not shut and p[1] in those
+
+    def _queue(self, p: PortId) -> int:
+        """Return the priority of the queue that a port's event is on, or is to be on."""
+        port = self.keeper.m.ports[p]
+        return port.last_priority if self.keeper.m.event_words[p].linked else port.priority
 
     def _unwoken(self, v: VcpuId) -> bool:
         """Return whether a vCPU sleeps although a port that it polls for is pending."""
@@ -144,12 +147,12 @@ class EventWorld:
     def goals(self, states: Sequence[Saved]) -> Iterator[Goal[Transition]]:
         """Give each thing that is waited for in some state."""
         wishes = list(self._wishes())
-        waiting: list[set[int]] = [set() for _ in wishes]
+        waiting: list[dict[int, int]] = [{} for _ in wishes]
         for number, saved in enumerate(states):
             self.restore(saved)
             for those, wish in zip(waiting, wishes, strict=True):
                 if self._waits(wish):
-                    those.add(number)
+                    those[number] = self._queue(PortId(wish.who)) if wish.name == HANDLED else 0
         for those, (name, who) in zip(waiting, wishes, strict=True):
             if those:
                 broken = Broken(name, f"{name} is broken at {who}, for ever: {SENTENCES[name]}")
@@ -160,8 +163,19 @@ class EventWorld:
         return tell(self.keeper, self.scope, way, repeats)
 
 
-def _within(those: set[int]) -> Callable[[int, Edge[Transition]], bool]:
-    return lambda state, edge: state in those and edge.target in those
+def _within(those: dict[int, int]) -> Callable[[int, Edge[Transition]], bool]:
+    """Return whether one waits on before and after a transition; `those`: for which queue, by the state.
+
+    By the FIFO ABI a port may wait for ever while others on queues of a higher priority are handled, as it is
+    meant to: what the handler does with those is not waiting.
+    """
+
+    def waits(state: int, edge: Edge[Transition]) -> bool:
+        step = edge.transition
+        urgent = step.name in UNLINKING and state in those and step.numbers[0] < those[state]
+        return state in those and edge.target in those and not urgent
+
+    return waits
 
 
 class EventExplorer(GraphExplorer[Saved, Transition]):

@@ -267,9 +267,9 @@ def _first(s: State, a: Consumed) -> PortId:
 
 @UNLINK.asks(property=25)
 def the_head_of_a_consumed_queue_is_unlinked(s: State, a: Consumed) -> bool:
-    """The vCPU consumes the queue, and has handled what it unlinked last."""
+    """The vCPU consumes the queue, has come to it, and has handled what it unlinked last."""
     taken = s.taken[a.v, a.number]
-    return taken.running & (taken.port == NO_PORT)
+    return taken.running & (taken.port == NO_PORT) & (s.handlers[a.v].cursor == a.number)
 
 
 @UNLINK.does(property=25)
@@ -308,12 +308,19 @@ def a_masked_event_stays_pending(before: State, after: State, a: Consumed) -> bo
     return handled & (new.port == NO_PORT) & (new.running == (old.head != NO_PORT))
 
 
+@HANDLE_UNLINKED.does(property=24)
+def the_most_urgent_queue_is_looked_at_next(_: State, after: State, a: Consumed) -> bool:
+    """The handler is at the queue of the highest priority."""
+    return after.handlers[a.v].cursor == 0
+
+
 @HANDLE_UNLINKED.touches
 def _handle_unlinked(s: State, a: Consumed) -> tuple[Cells, ...]:
     k = QueueId((a.v, a.number))
     return (
         Cells("event_words", (a.v[0], s.taken[k].port), ("pending",)),
         Cells("taken", k, ("port", "running")),
+        Cells("handlers", a.v, ("cursor",)),
     )
 
 
