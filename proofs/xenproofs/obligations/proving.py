@@ -167,8 +167,7 @@ class StepProof:
         if undeclared:
             self._note(number, "declared writes", Kind.VIOLATED, f"wrote {', '.join(undeclared)}")
         assumed = [*self.assumed, *path.conditions, *path.facts]
-        whole = [*self.known[self.realm.name], *assumed]
-        if self.decider.ask(VACUOUS, whole, self.realm).verdict is Verdict.UNSAT:
+        if self._contradicts(assumed):
             self.report.unreachable += 1
             return
         trivial = self.report.trivial
@@ -179,11 +178,19 @@ class StepProof:
         else:
             self.report.outcomes += outcomes
 
+    def _contradicts(self, assumed: list[Term]) -> bool:
+        """Return whether what is assumed of a path contradicts what is known: it then proves nothing."""
+        whole = [*self.known[self.realm.name], *assumed]
+        return self.decider.ask(VACUOUS, whole, self.realm).verdict is Verdict.UNSAT
+
     def _refused(self, number: int, path: Path) -> None:
         """Decide whether a path is refused only of what is not permitted, where that is told."""
         name = self.subject.name
         if not has_contract(name) or not is_asked(name, path.outcome):
             self.report.unasked += 1
+            return
+        assumed = [*self.assumed, *path.conditions, *path.facts]
+        if self._contradicts(assumed):
             return
         goal = Goal(NOT_REFUSED, terms.negation(permitted(self.subject, self.start.state)), (), self.realm)
         self.report.outcomes += self.outcomes(number, [goal], [*path.conditions, *path.facts]) or []
