@@ -55,6 +55,7 @@ def test_a_contradiction_before_the_step_is_no_proof() -> None:
     proof.known[proof.realm.name].append(terms.FALSE)
     report = proof.prove()
     assert [o.kind for o in report.outcomes] == [Kind.VACUOUS]
+    assert (report.refusals, report.unreachable) == (0, report.paths)
 
 
 @pytest.mark.parametrize("solvers", [("z3",), ("z3", "cvc5"), ("cvc5",)])

@@ -157,7 +157,6 @@ class StepProof:
         self.report.infeasible += path.infeasible
         written = machine.written()
         if path.outcome != "done":
-            self.report.refusals += 1
             if written:
                 note = f"{path.outcome}, but wrote {', '.join(written)}"
                 self._note(number, "refusal", Kind.VIOLATED, note)
@@ -187,13 +186,17 @@ class StepProof:
         """Decide whether a path is refused only of what is not permitted, where that is told."""
         name = self.subject.name
         if not has_contract(name) or not is_asked(name, path.outcome):
+            self.report.refusals += 1
             self.report.unasked += 1
             return
         assumed = [*self.assumed, *path.conditions, *path.facts]
-        if self._contradicts(assumed):
-            return
         goal = Goal(NOT_REFUSED, terms.negation(permitted(self.subject, self.start.state)), (), self.realm)
-        self.report.outcomes += self.outcomes(number, [goal], [*path.conditions, *path.facts]) or []
+        found = None if self._contradicts(assumed) else self.outcomes(number, [goal], assumed)
+        if found is None:
+            self.report.unreachable += 1
+            return
+        self.report.refusals += 1
+        self.report.outcomes += found
 
     def _goals(self, path: Path, machine: SymbolicMachine) -> list[Goal]:
         """Return what must hold after a path."""
