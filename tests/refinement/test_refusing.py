@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from xenproofs.symbolic.paths import Path
 
 
-def failing(step: str, old: str, new: str) -> set[str]:
-    """Return what is not proved of a step with one statement changed."""
+def failing(step: str, old: str, new: str, part: str = "") -> set[str]:
+    """Return what is not proved of a step with one statement changed, of its own or of a named part."""
     whole = subjects()[step]
-    function = edited_function(whole.module, step, (Edit(step, old, new),))
+    function = edited_function(whole.module, step, (Edit(part or step, old, new),))
     edited = subject(step, function, whole.writes)
     return {bare(o.statement) for o in StepProof(edited, Options(cache=False)).prove().failed}
 
@@ -54,6 +54,12 @@ def failing(step: str, old: str, new: str) -> set[str]:
 )
 def test_a_guard_that_is_too_strong_is_noticed(step: str, old: str, new: str) -> None:
     assert failing(step, old, new) == {NOT_REFUSED}
+
+
+def test_a_count_that_ends_too_early_is_noticed() -> None:
+    room = "require('the target has no linear entries', (linked.linear <= 0) & (linked.linear > -{}), EINVAL)"
+    old, new = room.format("LINEAR_USES_LIMIT"), room.format("(LINEAR_USES_LIMIT - 1)")
+    assert failing("replace_linear", old, new, "_require_linear") == {NOT_REFUSED}
 
 
 @pytest.mark.parametrize("step", sorted(UNASKED))

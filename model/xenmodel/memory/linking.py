@@ -8,7 +8,17 @@ that need no new reference, `release` unlinks the next slot down of a table that
 
 from xenmodel.machine import Machine, View
 from xenmodel.memory import holders
-from xenmodel.memory.rows import DEVALIDATING, HELD, IDLE, LINEAR_LIMIT, REF, VALIDATING, Entry, Flight
+from xenmodel.memory.rows import (
+    DEVALIDATING,
+    HELD,
+    IDLE,
+    LINEAR_LIMIT,
+    LINEAR_USES_LIMIT,
+    REF,
+    VALIDATING,
+    Entry,
+    Flight,
+)
 from xenmodel.step import require, step
 from xenmodel.views import FrameView
 from xenspec.logic import Not, either
@@ -352,7 +362,7 @@ def _require_linear(m: Machine, t: Mfn, kn: FlightId, word: int) -> None:
     require("the table is no linear target", (table.linear >= 0) & (table.linear < LINEAR_LIMIT), EINVAL)
     require(
         "the target has no linear entries",
-        (linked.linear <= 0) & (linked.linear > -LINEAR_LIMIT),
+        (linked.linear <= 0) & (linked.linear > -LINEAR_USES_LIMIT),
         EINVAL,
     )
 

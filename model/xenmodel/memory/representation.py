@@ -14,6 +14,8 @@ from xenmodel.memory.rows import (
     FLUSHING,
     HELD,
     IDLE,
+    LINEAR_LIMIT,
+    LINEAR_USES_LIMIT,
     NO_FRAME,
     REF_LIMIT,
     TYPE_LIMIT,
@@ -59,13 +61,15 @@ def ref_count_is_the_number_of_holders(s: State, f: Mfn) -> bool:
 
 @invariant(property=6)
 def counts_stay_in_their_width(s: State, f: Mfn) -> bool:
-    """Neither count is negative or outgrows its field; a partial table may take the reserved reference."""
+    """No count leaves its field, two are never negative; a partial table may take the reserved reference."""
     frame = s.frames[f]
     return (
         (frame.type_count >= 0)
         & (frame.type_count <= TYPE_LIMIT)
         & (frame.ref_count >= 0)
         & (frame.ref_count <= REF_LIMIT + ite(frame.partial_ref, 1, 0))
+        & (frame.linear >= -LINEAR_USES_LIMIT)
+        & (frame.linear <= LINEAR_LIMIT)
     )
 
 

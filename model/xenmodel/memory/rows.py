@@ -15,7 +15,9 @@ TYPE_LIMIT = (1 << 52) - 1
 REF_LIMIT = (1 << 54) - 3
 """Largest general count that get_page() still raises (PGC_count_mask, two reserved)."""
 LINEAR_LIMIT = (1 << 15) - 1
-"""Largest linear_pt_count, a signed 16-bit field."""
+"""Most linear entries that a table counts of its own: linear_pt_count is a signed 16-bit field."""
+LINEAR_USES_LIMIT = 1 << 15
+"""Most linear entries of others that a table counts, below zero (inc_linear_uses)."""
 NO_PFN = (1 << 64) - 1
 """What the machine-to-physical map says of a frame that is no guest's (INVALID_M2P_ENTRY)."""
 NO_FRAME = Mfn(-1)

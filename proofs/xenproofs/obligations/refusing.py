@@ -17,7 +17,6 @@ _AT_WORK: Final = "the flight is at this work"
 _GUESTS: Final = "the slot is the guest's"
 _MEMORY: Final = "the frame is memory"
 _OLD_IDLE: Final = "the flight of the old page is idle"
-_LINEAR: Final = ("the table is no linear target", "the target has no linear entries")
 
 UNASKED: Final[dict[str, tuple[str, ...]]] = {
     # How a table is looked at and released slot by slot: the order of the work, which its callers keep to.
@@ -43,8 +42,7 @@ UNASKED: Final[dict[str, tuple[str, ...]]] = {
     "finish_validation": ("Xen's own slots are written",),
     "finish_devalidation": ("nothing is linked",),
     # Rules of links that their contracts say of the entry that comes of it, or in another way.
-    "install_linear": (_GUESTS, *_LINEAR),
-    "replace_linear": _LINEAR,
+    "install_linear": (_GUESTS,),
     "amend": ("no large page above L1",),
     # A free flight for what goes out, or for what is not taken this time.
     "swap_base": ("the flight of the old base is idle", "there is such a base pointer"),

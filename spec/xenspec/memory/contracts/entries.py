@@ -15,6 +15,11 @@ from xenspec.memory.entries import EntryRow
 from xenspec.memory.state import State
 from xenspec.vocabulary import L1, WRITABLE, FlightId, Mfn, Mode
 
+MOST_LINEAR = (1 << 15) - 1
+"""A number of own linear entries that may not be raised any more (a signed 16-bit field)."""
+MOST_LINEAR_USES = 1 << 15
+"""A number of linear entries of others, counted below zero, that may not be raised any more."""
+
 
 @dataclass(frozen=True, slots=True)
 class Linked:
@@ -176,6 +181,13 @@ def a_table_of_the_same_level_is_named_read_only_one_deep(s: State, a: Named) ->
         & (table.linear >= 0)
         & (other.linear <= 0)
     )
+
+
+@NAME_LINEAR.asks(property=6)
+def the_linear_counts_have_room(s: State, a: Named) -> bool:
+    """A table's own linear entries, and others' to it, are not counted beyond their field."""
+    other = s.frames[s.pte.target(a.word)]
+    return (s.frames[a.table].linear < MOST_LINEAR) & (other.linear > -MOST_LINEAR_USES)
 
 
 # --- Taking out ---------------------------------------------------------------------------------------------
