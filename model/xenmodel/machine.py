@@ -31,6 +31,7 @@ from xenmodel.events.rows import (
     Head,
     Line,
     Notice,
+    PolledPort,
     Port,
     Queue,
     Scan,
@@ -49,6 +50,7 @@ from xenmodel.events.views import (
     HeadView,
     LineView,
     NoticeView,
+    PolledPortView,
     PortView,
     QueueView,
     ScanView,
@@ -140,6 +142,8 @@ class View(Protocol):
     def pirqs(self) -> ReadTable[tuple[int, int], LineView]: ...  # noqa: D102
     @property
     def waits(self) -> ReadTable[tuple[int, int], WaitView]: ...  # noqa: D102
+    @property
+    def polled(self) -> ReadTable[tuple[tuple[int, int], int], PolledPortView]: ...  # noqa: D102
     @property
     def notices(self) -> ReadTable[tuple[int, int], NoticeView]: ...  # noqa: D102
     @property
@@ -235,6 +239,9 @@ class Machine:
     )
     pirqs: Table[tuple[int, int], Line] = field(default_factory=lambda: PlainTable("pirqs", lambda _: Line()))
     waits: Table[tuple[int, int], Wait] = field(default_factory=lambda: PlainTable("waits", lambda _: Wait()))
+    polled: Table[tuple[tuple[int, int], int], PolledPort] = field(
+        default_factory=lambda: PlainTable("polled", lambda _: PolledPort())
+    )
     notices: Table[tuple[int, int], Notice] = field(
         default_factory=lambda: PlainTable("notices", lambda _: Notice())
     )
@@ -320,6 +327,7 @@ TABLES = (
     "virqs",
     "pirqs",
     "waits",
+    "polled",
     "notices",
     "handlers",
     "scans",

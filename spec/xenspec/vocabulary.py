@@ -48,6 +48,8 @@ SelectorId = NewType("SelectorId", tuple[tuple[int, int], int])
 """A bit of a 2-level selector: (virtual CPU, number of the word of ports)."""
 QueueId = NewType("QueueId", tuple[tuple[int, int], int])
 """A queue of FIFO events: (virtual CPU, priority)."""
+PollId = NewType("PollId", tuple[tuple[int, int], int])
+"""A port that a virtual CPU may poll: (virtual CPU, port of its domain)."""
 VirqId = NewType("VirqId", tuple[tuple[int, int], int])
 """A virtual interrupt: (virtual CPU, number)."""
 PirqId = NewType("PirqId", tuple[int, int])

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import pytest
 
 from tests.events.stage import ALL_VCPUS, Stage, tell_a_closed_port
-from tests.events.test_faults import poll_for_masked
+from tests.events.test_faults import poll_for_masked, poll_for_several
 from tests.events.world import World
 from tests.memory import clauses, perturbing
-from xenmodel.events import queues, representation
+from xenmodel.events import queues, representation, sleeping
 from xenmodel.events.arguments import Send
 from xenproofs.judge.adapter import evaluator, members, plain, stateless
 from xenproofs.judge.monitor import Monitor
@@ -35,7 +35,7 @@ class Instance(NamedTuple):
 
 
 INVARIANTS: Final = (*stateless(safety.SAFETY), *stateless(queues.REPRESENTATION))
-MODULES: Final = {"safety": safety, "representation": representation, "queues": queues}
+MODULES: Final = {"safety": safety, "representation": representation, "sleeping": sleeping, "queues": queues}
 BY_NAME: Final = {invariant.name: invariant for invariant in INVARIANTS}
 ALL: Final = [(name, clause) for name, module in MODULES.items() for clause in clauses.clauses(module)]
 DEEP: Final = os.environ.get("XENCHECK_PROFILE") == "deep"
@@ -77,6 +77,7 @@ def instances() -> dict[str, list[Instance]]:
         tell_a_closed_port(Stage(fifo=False))
         for fifo in (True, False):
             poll_for_masked(Stage(fifo=fifo))
+            poll_for_several(Stage(fifo=fifo))
             stage = Stage(fifo=fifo)
             stage.handle_all(ALL_VCPUS[0])
             stage.begin_and_step(ALL_VCPUS[0], Send(1))

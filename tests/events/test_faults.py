@@ -12,8 +12,19 @@ from tests.events.stage import ALL_VCPUS, Stage
 from tests.events.world import BrokenError, handler_moves
 from xenmodel.events import arguments as calls
 from xenmodel.events import delivery, fifo, guest, ports, two_level, waiting
-from xenmodel.events.notices import after
-from xenmodel.events.rows import NO_PORT, S_END, S_HEAD, S_LOOK, S_READY, S_SELECT, S_TEST, S_UPCALL
+from xenmodel.events.notices import after, wake_poller
+from xenmodel.events.rows import (
+    ANY_PORT,
+    NO_PORT,
+    S_END,
+    S_HEAD,
+    S_LOOK,
+    S_POLLERS,
+    S_READY,
+    S_SELECT,
+    S_TEST,
+    S_UPCALL,
+)
 from xenmodel.events.rows import Stage as NoticeStage
 from xenmodel.events.waiting import Poll
 from xenspec.vocabulary import FREE, UNBOUND, DomId, PortId, VcpuId
@@ -25,6 +36,7 @@ if TYPE_CHECKING:
     from xenmodel.machine import Machine
 
 UNLINK: Final = guest.unlink
+LOOK: Final = waiting.look_at_port
 ZERO, ONE, OTHER = ALL_VCPUS[0], ALL_VCPUS[2], ALL_VCPUS[3]
 """A vCPU of Domain0, and the guest's two."""
 ACTS: Final = 150
@@ -109,8 +121,28 @@ def sleep_on_what_was_seen(m: Machine, v: VcpuId) -> None:
 
 def poll_unseen(m: Machine, v: VcpuId, p: PortId) -> bool:
     """Sleep until a port becomes pending, without looking whether it is."""
-    m.waits[v].looked = p[1]
+    m.waits[v].looked, m.waits[v].alone = p[1], m.waits[v].looked == NO_PORT
+    m.polled[v, p[1]].sleep = m.waits[v].sleeps
     return False
+
+
+def hear_the_last(m: Machine, n: VcpuId) -> None:
+    """Wake who polls for several ports only by the one that it looked at last."""
+    notice = m.notices[n]
+    wait = m.waits[notice.domain, notice.cursor]
+    if wait.poll_port == ANY_PORT and wait.looked != notice.port:
+        notice.cursor += 1
+        notice.stage = S_POLLERS if notice.cursor < m.domains[notice.domain].vcpus else S_END
+    else:
+        wake_poller(m, n)
+
+
+def settle_on_the_last(m: Machine, v: VcpuId, p: PortId) -> bool:
+    """Look at a port, and let only that one wake the vCPU, whatever it has looked at before."""
+    found = LOOK(m, v, p)
+    if not found:
+        m.waits[v].poll_port = ANY_PORT if m.waits[v].alone else p[1]
+    return found
 
 
 def keep_old_tail(m: Machine, n: VcpuId) -> None:
@@ -171,6 +203,14 @@ def poll_for_pending(stage: Stage) -> None:
     stage.begin_and_step(OTHER, Poll((1,)))
 
 
+def poll_for_several(stage: Stage) -> None:
+    """A vCPU polls for two masked ports; the first of them becomes pending."""
+    for port in (1, 2):
+        guest.mask_port(stage.world.m, PortId((1, port)))
+    stage.begin_and_step(OTHER, Poll((1, 2)))
+    stage.begin_and_step(ZERO, calls.Send(1))
+
+
 def close_while_pending(stage: Stage) -> None:
     """A port between vCPUs is told, masked, and closed."""
     stage.begin_and_step(ZERO, calls.Send(2))
@@ -219,6 +259,7 @@ UNTOLD: Final = ("selected_word_has_an_upcall", "untold_selector_has_its_upcall_
 UNBOUND_VIRQ: Final = ("bound_virtual_interrupt_has_its_port",)
 UNTOLD_QUEUE: Final = ("ready_queue_has_an_upcall",)
 ASLEEP: Final = ("sleeping_vcpu_has_no_upcall", "unwoken_vcpu_is_kicked_next")
+DEAF: Final = ("polling_vcpu_listens_to_all_its_ports", "polling_vcpu_waits_for_what_it_saw")
 UNPOLLED: Final = ("polling_vcpu_waits_for_what_is_not_pending", "poller_is_ahead_of_the_announcement")
 UNLINKED: Final = ("pending_word_is_linked", "unlinked_word_is_between_pending_and_linked")
 UNREADY: Final = ("queue_with_events_is_ready", "unready_queue_is_made_ready_next")
@@ -231,6 +272,9 @@ FAULTS: Final = (
     Fault(clear_late, guest, "leave_handler", UNTOLD, story=tell_at_the_end),
     Fault(sleep_on_what_was_seen, waiting, "stay_asleep_without_upcall", ASLEEP),
     Fault(poll_unseen, waiting, "look_at_port", UNPOLLED, story=poll_for_pending),
+    Fault(hear_the_last, delivery.TWO_LEVEL, S_POLLERS, UNPOLLED, story=poll_for_several),
+    Fault(hear_the_last, delivery.FIFO, S_POLLERS, UNPOLLED, fifo=True, story=poll_for_several),
+    Fault(settle_on_the_last, waiting, "look_at_port", DEAF, story=poll_for_several),
     Fault(leave_peer, ports, "part", ("joined_ports_name_each_other",)),
     Fault(part_at_once, ports, "part", ("notice_holds_its_port",), story=close_while_told),
     Fault(

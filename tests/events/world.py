@@ -42,6 +42,7 @@ KEYS: Final[dict[str, tuple[Hashable, ...]]] = {
     "DomId": DOMAINS,
     "PortId": tuple((domain, port) for domain in DOMAINS for port in range(9)),
     "SelectorId": tuple((v, word) for v in ALL_VCPUS for word in range(2)),
+    "PollId": tuple((v, port) for v in ALL_VCPUS for port in range(1, 9)),
     "QueueId": tuple((v, priority) for v in ALL_VCPUS for priority in (0, 7)),
     "VcpuId": (*ALL_VCPUS, CPU),
     "VirqId": tuple((v, virq) for v in ALL_VCPUS for virq in (0, 3)),

@@ -125,10 +125,19 @@ def test_a_handler_that_stays_at_a_port_starves_the_next_one() -> None:
     assert sum(told.startswith("again and again") for told in violation.story) == 1
 
 
-def test_a_poller_that_is_not_woken_is_found_without_any_invariant_of_the_books() -> None:
-    fault = fault_named("polled_without_a_look")
-    assert fault is not None
-    (violation,) = explored("polls 2l", fault, books=False).violations
+UNSEEN: Final = Fault(
+    "polled_without_a_look_and_unseen",
+    "A vCPU does not look at the ports that it polls for, and no row says that it has.",
+    (
+        Edit("events.waiting:look_at_port", "found = is_pending(m, p)", "found = False"),
+        Edit("events.waiting:look_at_port", "polled.sleep = ite(found, polled.sleep, wait.sleeps)", "pass"),
+    ),
+    (WOKEN,),
+)
+
+
+def test_a_poller_that_is_not_woken_is_found_without_any_invariant() -> None:
+    (violation,) = explored("polls 2l", UNSEEN, books=False).violations
     assert violation.invariant == WOKEN
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MODULES: Final = frozenset(
-    {"invariants.py", "transitions.py", "representation.py", "holding.py", "queues.py"}
+    {"invariants.py", "transitions.py", "representation.py", "holding.py", "queues.py", "sleeping.py"}
 )
 """Names of the modules that hold formulas."""
 FOLDERS: Final = frozenset({"contracts"})

@@ -6,8 +6,8 @@ block while the guest has read nothing. A word is *being linked* while LINKED is
 have it yet: the queue's lock is held by that notice.
 """
 
-from xenmodel.events.representation import REPRESENTATION, State
 from xenmodel.events.rows import S_HEAD, S_LOCKED, S_LOOK, S_READY, S_SELECT, S_TAIL, S_UPCALL
+from xenmodel.events.sleeping import REPRESENTATION, State
 from xenmodel.memory.rows import NO_FRAME
 from xenspec.logic import Not, either, implies, ite
 from xenspec.vocabulary import DomId, PortId, QueueId, VcpuId

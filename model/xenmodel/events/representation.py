@@ -8,7 +8,6 @@ from typing import Protocol
 
 from xenmodel.abi.event import BUCKET_PORTS, QUEUES, TWO_LEVEL_PORTS, WORD_PORTS
 from xenmodel.events.rows import (
-    ANY_PORT,
     NO_PORT,
     NOBODY,
     S_CLEAR,
@@ -32,6 +31,7 @@ from xenmodel.events.views import (
     HandlerView,
     HeadView,
     NoticeView,
+    PolledPortView,
     PortView,
     QueueView,
     ScanView,
@@ -73,6 +73,8 @@ class State(Protocol):
     @property
     def waits(self) -> ReadTable[tuple[int, int], WaitView]: ...  # noqa: D102
     @property
+    def polled(self) -> ReadTable[tuple[tuple[int, int], int], PolledPortView]: ...  # noqa: D102
+    @property
     def notices(self) -> ReadTable[tuple[int, int], NoticeView]: ...  # noqa: D102
     @property
     def handlers(self) -> ReadTable[tuple[int, int], HandlerView]: ...  # noqa: D102
@@ -88,7 +90,7 @@ REPRESENTATION: Registry[State] = Registry("events", Kind.REPRESENTATION)
 invariant = REPRESENTATION.invariant
 
 
-def _of_port(n: NoticeView, p: PortId) -> bool:
+def of_port(n: NoticeView, p: PortId) -> bool:
     """The notice is of the port."""
     return (n.domain == p[0]) & (n.port == p[1])
 
@@ -138,7 +140,7 @@ def joined_port_is_told_at_once(s: State, p: PortId) -> bool:
 
     def answered() -> bool:
         notice = s.notices[port.owed]
-        return _of_port(notice, p) & ((notice.stage == S_MARK) | (notice.stage == S_LOCKED))
+        return of_port(notice, p) & ((notice.stage == S_MARK) | (notice.stage == S_LOCKED))
 
     return implies(port.owed != NOBODY, answered)
 
@@ -241,31 +243,6 @@ def selector_is_of_a_word(s: State, k: SelectorId) -> bool:
     )
 
 
-# --- Sleeping ---------------------------------------------------------------------------------------------
-
-
-@invariant(property=24)
-def sleeping_vcpu_exists(s: State, v: VcpuId) -> bool:
-    """A vCPU that sleeps, or is about to, is among those that a notice looks at."""
-    wait = s.waits[v]
-    return implies(
-        wait.blocked | wait.polling | wait.checking, lambda: (v[1] >= 0) & (v[1] < s.domains[v[0]].vcpus)
-    )
-
-
-@invariant(property=24)
-def polling_vcpu_waits_for_what_it_saw(s: State, v: VcpuId) -> bool:
-    """A vCPU polls only asleep, and if for one port, for the one that it looked at last."""
-    wait = s.waits[v]
-    return implies(wait.checking, lambda: wait.looked == NO_PORT) & implies(
-        wait.polling,
-        lambda: (
-            (wait.blocked | wait.checking)
-            & ((wait.poll_port == ANY_PORT) | (wait.poll_port == wait.looked) & (wait.looked != NO_PORT))
-        ),
-    )
-
-
 # --- Who answers for what is not told yet -----------------------------------------------------------------
 
 
@@ -282,7 +259,7 @@ def unselected_port_is_between_pending_and_selected(s: State, p: PortId) -> bool
         notice = s.notices[signal.teller]
         stage = notice.stage
         before = (stage == S_LOOK) | (stage == S_TEST) | (stage == S_SELECT)
-        return _of_port(notice, p) & Not(notice.fifo) & before
+        return of_port(notice, p) & Not(notice.fifo) & before
 
     return implies(
         channels.honest & Not(channels.fifo) & signal.pending & Not(signal.masked) & open_port,
@@ -318,31 +295,6 @@ def unwoken_vcpu_is_kicked_next(s: State, v: VcpuId) -> bool:
     return implies(s.channels[v[0]].honest & asleep & upcall.pending & Not(upcall.masked), answered)
 
 
-@invariant(property=24)
-def poller_is_ahead_of_the_announcement(s: State, v: VcpuId) -> bool:
-    """Whoever made pending what a sleeping vCPU saw not to be so has yet to come to that vCPU."""
-    wait, channels = s.waits[v], s.channels[v[0]]
-    p = PortId((v[0], wait.looked))
-    port = s.ports[p]
-    fifo = channels.fifo
-    pending = fifo & s.event_words[p].pending | Not(fifo) & s.signals[p].pending
-    open_port = (port.state != FREE) & (port.state != RESERVED)
-
-    def answered() -> bool:
-        plain, words = s.notices[s.signals[p].announcer], s.notices[s.event_words[p].announcer]
-        return Not(fifo) & _announces(plain, p, v) | fifo & _announces(words, p, v)
-
-    return implies(
-        channels.honest & wait.blocked & wait.polling & (wait.looked != 0) & pending & open_port, answered
-    )
-
-
-def _announces(n: NoticeView, p: PortId, v: VcpuId) -> bool:
-    """The notice of the port has yet to come to the vCPU among those that poll."""
-    telling = (n.stage >= S_LOOK) & (n.stage <= S_POLLERS) | (n.stage >= S_TAIL)
-    return _of_port(n, p) & telling & n.news & (n.cursor <= v[1])
-
-
 # --- Queues -----------------------------------------------------------------------------------------------
 
 
@@ -357,7 +309,7 @@ def unlinked_word_is_between_pending_and_linked(s: State, p: PortId) -> bool:
         notice = s.notices[word.teller]
         stage = notice.stage
         before = (stage == S_MARK) | (stage == S_LOCKED) | (stage == S_TEST)
-        return _of_port(notice, p) & notice.fifo & (before | (stage == S_LOOK) | (stage == S_SELECT))
+        return of_port(notice, p) & notice.fifo & (before | (stage == S_LOOK) | (stage == S_SELECT))
 
     exposed = word.pending & Not(word.masked) & open_port & (p[1] < channels.words)
     return implies(

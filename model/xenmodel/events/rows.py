@@ -5,8 +5,8 @@ at any moment: `Signal` (2-level pending and mask bits), `Selector`, `Upcall`, `
 `Notice` is one vCPU's work of making an event known, step by step; Xen's interrupt handlers on physical CPU n
 do theirs as vCPU (DOMID_IDLE, n). `Handler`, `Scan` and `Taken` are the guest's side of the protocol.
 
-`teller` fields, `raised`, `order`, `owed` and `honest` are ghost state: no step's guard reads them. A teller
-is whose notice answers for what is not yet told.
+`teller` fields, `raised`, `order`, `owed`, `sleeps`, `PolledPort` and `honest` are ghost state: no step's
+guard reads them. A teller is whose notice answers for what is not yet told.
 """
 
 from dataclasses import dataclass
@@ -232,6 +232,18 @@ class Wait:
     """It has said that it sleeps, and has not looked yet whether there is an upcall."""
     looked: int = NO_PORT
     """The port that it saw not to be pending last, since it has said that it sleeps."""
+    alone: bool = False
+    """It has looked at no other port than that one."""
+    sleeps: int = 0
+    """How often it has said that it sleeps (ghost)."""
+
+
+@dataclass(slots=True)
+class PolledPort:
+    """A port that a vCPU polls for; keyed (vCPU, port). Ghost."""
+
+    sleep: int = 0
+    """In which of its sleeps the vCPU saw last that the port is not pending; 0: in none."""
 
 
 @dataclass(slots=True)

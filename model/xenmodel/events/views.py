@@ -180,6 +180,17 @@ class WaitView(Protocol):
     def checking(self) -> bool: ...  # noqa: D102 - named by its field
     @property
     def looked(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def alone(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
+    def sleeps(self) -> int: ...  # noqa: D102 - named by its field
+
+
+class PolledPortView(Protocol):
+    """PolledPort, read only."""
+
+    @property
+    def sleep(self) -> int: ...  # noqa: D102 - named by its field
 
 
 class NoticeView(Protocol):

@@ -23,7 +23,7 @@ class Poll:
     ports: tuple[int, ...]
 
 
-@step("waits.blocked", "waits.checking", "waits.looked")
+@step("waits.blocked", "waits.checking", "waits.looked", "waits.sleeps")
 def fall_asleep(m: Machine, v: VcpuId) -> None:
     """Say that the vCPU sleeps; it still looks whether it may."""
     wait = m.waits[v]
@@ -33,6 +33,7 @@ def fall_asleep(m: Machine, v: VcpuId) -> None:
     wait.blocked = True
     wait.checking = True
     wait.looked = NO_PORT
+    wait.sleeps = wait.sleeps + 1
 
 
 @step("waits.blocked", "waits.checking")
@@ -75,7 +76,7 @@ def look_for_upcall(m: Machine, v: VcpuId) -> bool:
     return found
 
 
-@step(*POLLS, "waits.looked")
+@step(*POLLS, "waits.looked", "waits.alone", "polled.sleep")
 def look_at_port(m: Machine, v: VcpuId, p: PortId) -> bool:
     """Go on at once if the port is pending; return whether. A port that is not in use cannot be polled."""
     wait, port = m.waits[v], m.ports[p]
@@ -86,7 +87,10 @@ def look_at_port(m: Machine, v: VcpuId, p: PortId) -> bool:
     require("the port is in use", (port.state != FREE) & (port.state != RESERVED), EINVAL)
     found = is_pending(m, p)
     _end_poll(wait, found)
+    wait.alone = (wait.looked == NO_PORT) | (wait.looked == p[1])
     wait.looked = ite(found, NO_PORT, p[1])
+    polled = m.polled[v, p[1]]
+    polled.sleep = ite(found, polled.sleep, wait.sleeps)
     return found
 
 
@@ -103,7 +107,8 @@ def give_up_poll(m: Machine, v: VcpuId) -> None:
 def poll_one_port(m: Machine, v: VcpuId) -> None:
     """Let only the one port that was looked at wake the vCPU."""
     wait = m.waits[v]
-    require("one port was looked at", wait.looked != NO_PORT, EINVAL)
+    require("a port was looked at", wait.looked != NO_PORT, EINVAL)
+    require("and no other one", wait.alone, EINVAL)
     wait.poll_port = wait.looked
 
 

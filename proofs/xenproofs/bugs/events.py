@@ -10,6 +10,7 @@ TWO_LEVEL: Final = "xenmodel.events.two_level"
 FIFO: Final = "xenmodel.events.fifo"
 GUEST: Final = "xenmodel.events.guest"
 WAITING: Final = "xenmodel.events.waiting"
+WANTED: Final = "wanted = (wait.poll_port == NO_PORT)"
 
 Row = tuple[str, str, str, tuple[str, str] | tuple[str, str, str], str]
 
@@ -120,6 +121,24 @@ OF_EVENTS: Final[tuple[Row, ...]] = (
             "found = upcall.pending & Not(upcall.masked)",
         ),
         "polling_vcpu_waits_for_what_it_saw",
+    ),
+    (
+        "a vCPU that polls for several ports is woken by the last one alone",
+        "wake_poller",
+        NOTICES,
+        (
+            "wake_poller",
+            f"{WANTED} | (wait.poll_port == ANY_PORT) | (wait.poll_port == notice.port)",
+            f"{WANTED} | (wait.looked == notice.port) | (wait.poll_port == notice.port)",
+        ),
+        "poller_is_ahead_of_the_announcement",
+    ),
+    (
+        "a vCPU that polls for several ports settles on the last one",
+        "poll_one_port",
+        WAITING,
+        ("poll_one_port", "guard: and no other one"),
+        "polling_vcpu_listens_to_all_its_ports",
     ),
     (
         "a linked event does not become its queue's tail",

@@ -38,6 +38,7 @@ OWN_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "PortId": ("ports", "signals", "event_words"),
     "SelectorId": ("selectors", "scans"),
     "QueueId": ("queues", "heads", "taken"),
+    "PollId": ("polled",),
     "VirqId": ("virqs",),
     "PirqId": ("pirqs",),
     "GrantId": ("active", "pins"),

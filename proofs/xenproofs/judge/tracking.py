@@ -31,6 +31,7 @@ from xenmodel.events.rows import (
     Head,
     Line,
     Notice,
+    PolledPort,
     Port,
     Queue,
     Scan,
@@ -211,6 +212,7 @@ class StateView:
     virqs: Tracked[tuple[tuple[int, int], int], Binding] = field(init=False)
     pirqs: Tracked[tuple[int, int], Line] = field(init=False)
     waits: Tracked[tuple[int, int], Wait] = field(init=False)
+    polled: Tracked[tuple[tuple[int, int], int], PolledPort] = field(init=False)
     notices: Tracked[tuple[int, int], Notice] = field(init=False)
     handlers: Tracked[tuple[int, int], Handler] = field(init=False)
     scans: Tracked[tuple[tuple[int, int], int], Scan] = field(init=False)
@@ -278,6 +280,7 @@ class StateView:
         self.virqs = Tracked(store_of(m.virqs))
         self.pirqs = Tracked(store_of(m.pirqs))
         self.waits = Tracked(store_of(m.waits))
+        self.polled = Tracked(store_of(m.polled))
         self.notices = Tracked(store_of(m.notices))
         self.handlers = Tracked(store_of(m.handlers))
         self.scans = Tracked(store_of(m.scans))

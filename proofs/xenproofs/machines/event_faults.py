@@ -141,6 +141,33 @@ EVENT_FAULTS: tuple[Fault, ...] = (
         ("polling_vcpu_waits_for_what_is_not_pending", "poller_is_ahead_of_the_announcement"),
     ),
     Fault(
+        "last_of_several_heard",
+        "A vCPU that polls for several ports is woken by the one that it looked at last alone.",
+        (
+            Edit(
+                f"{NOTICES}:wake_poller",
+                "wanted = (wait.poll_port == NO_PORT) | (wait.poll_port == ANY_PORT) | "
+                "(wait.poll_port == notice.port)",
+                "wanted = (wait.poll_port == NO_PORT) | (wait.looked == notice.port) | "
+                "(wait.poll_port == notice.port)",
+            ),
+        ),
+        ("polling_vcpu_waits_for_what_is_not_pending", "poller_is_ahead_of_the_announcement"),
+    ),
+    Fault(
+        "settled_on_one_of_several",
+        "A vCPU that polls for several ports lets only the last one wake it.",
+        (
+            Edit(
+                f"{WAITING}:poll",
+                "if not found and len(call.ports) == 1:",
+                "if not found and call.ports:",
+            ),
+            Edit(f"{WAITING}:poll_one_port", 'require("and no other one", wait.alone, EINVAL)', "pass"),
+        ),
+        ("polling_vcpu_listens_to_all_its_ports", "polling_vcpu_waits_for_what_it_saw"),
+    ),
+    Fault(
         "woken_and_asleep_again",
         "A vCPU that is woken before it has looked for an upcall sleeps on.",
         (
@@ -179,6 +206,7 @@ EXPLORED: dict[str, str] = {
     "word_unmasked_without_a_second_look": "timer fifo",
     "head_set_and_untold": "close fifo",
     "polled_without_a_look": "polls 2l",
+    "last_of_several_heard": "polls 2l",
     "woken_and_asleep_again": "polls 2l",
     "reset_races_send": "reset 2l",
 }

@@ -40,6 +40,7 @@ REASONS: Final[dict[str, str]] = {
     "switch_without_flush": "in no scope does a CPU change its vCPU",
     "tables_not_flushed": "no scope has prefixes of walks",
     "interrupt_left_bound": "in no scope is the port of an interrupt closed",
+    "settled_on_one_of_several": "the explorer takes the steps of a poll by a text of its own",
     "queue_locked_by_a_guests_store": "in no scope does a guest store against the protocol",
 }
 """Why a fault has no story in the scopes that are searched."""
@@ -55,6 +56,8 @@ PROVED: Final[dict[str, str]] = {
     "selected_without_upcall": "the upcall bit is left to who set the selector, who is done",
     "told_and_left_asleep": "a vCPU that is told is not woken",
     "polled_without_a_look": "a vCPU polls for a port that it has not looked at",
+    "last_of_several_heard": "a vCPU that polls for several ports is woken by the last one alone",
+    "settled_on_one_of_several": "a vCPU that polls for several ports settles on the last one",
     "woken_and_asleep_again": "a vCPU that was woken before it polls sleeps on",
     "tail_not_updated": "a linked event does not become its queue's tail",
     "old_tail_kept": "a change of priority leaves the event the tail of its old queue",

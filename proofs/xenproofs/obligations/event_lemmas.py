@@ -69,6 +69,8 @@ NEAR_EVENTS: Final[dict[str, tuple[str, ...]]] = {
     ),
     "poller_is_ahead_of_the_announcement": (
         "polling_vcpu_waits_for_what_it_saw",
+        "ports_are_seen_after_the_sleep_has_begun",
+        "only_port_of_a_poll_is_the_last_one",
         "sleeping_vcpu_exists",
         "notice_begins_with_the_first_vcpu",
         "notice_holds_its_port",
@@ -78,6 +80,8 @@ NEAR_EVENTS: Final[dict[str, tuple[str, ...]]] = {
     "polling_vcpu_waits_for_what_is_not_pending": (
         "poller_is_ahead_of_the_announcement",
         "polling_vcpu_waits_for_what_it_saw",
+        "ports_are_seen_after_the_sleep_has_begun",
+        "only_port_of_a_poll_is_the_last_one",
         "sleeping_vcpu_exists",
         "notice_begins_with_the_first_vcpu",
         "notice_is_by_the_abi_of_its_stage",

@@ -90,6 +90,7 @@ KEYS: Final[dict[str, tuple[Kind, ...]]] = {
     "PortId": (K_DOMAIN, K_PORT),
     "SelectorId": (K_VCPU, K_BANK),
     "QueueId": (K_VCPU, K_PRIORITY),
+    "PollId": (K_VCPU, K_PORT),
     "VirqId": (K_VCPU, K_VIRQ),
     "PirqId": (K_DOMAIN, K_PIRQ),
     "GrantId": (K_DOMAIN, K_GRANT),

@@ -14,6 +14,7 @@ from xenspec.events.state import (
     HandlerRow,
     LineRow,
     NoticeRow,
+    PolledRow,
     PortRow,
     ScanRow,
     SelectorRow,
@@ -105,6 +106,15 @@ class PortBook(PortRow, Protocol):
         ...
 
 
+class WaitBook(WaitRow, Protocol):
+    """All of a vCPU that may sleep."""
+
+    @property
+    def alone(self) -> bool:
+        """It has looked at no other port than the last one."""
+        ...
+
+
 class LineBook(LineRow, Protocol):
     """All of a physical interrupt."""
 
@@ -175,7 +185,9 @@ class State(memory.State, Protocol):
     @property
     def pirqs(self) -> ReadTable[tuple[int, int], LineBook]: ...  # noqa: D102
     @property
-    def waits(self) -> ReadTable[tuple[int, int], WaitRow]: ...  # noqa: D102
+    def waits(self) -> ReadTable[tuple[int, int], WaitBook]: ...  # noqa: D102
+    @property
+    def polled(self) -> ReadTable[tuple[tuple[int, int], int], PolledRow]: ...  # noqa: D102
     @property
     def notices(self) -> ReadTable[tuple[int, int], NoticeBook]: ...  # noqa: D102
     @property

@@ -18,6 +18,7 @@ from xenspec.vocabulary import (
     RESERVED,
     VIRQ,
     PirqId,
+    PollId,
     PortId,
     QueueId,
     SelectorId,
@@ -215,21 +216,34 @@ def sleeping_vcpu_has_no_upcall(s: EventState, v: VcpuId) -> bool:
     )
 
 
+def polls_for(s: EventState, k: PollId) -> bool:
+    """Return whether a vCPU sleeps in a poll in which it has seen a port not to be pending."""
+    wait = s.waits[k[0]]
+    return wait.blocked & wait.polling & (s.polled[k].sleep == wait.sleeps)
+
+
 @invariant(property=24)
-def polling_vcpu_waits_for_what_is_not_pending(s: EventState, v: VcpuId) -> bool:
-    """A vCPU that sleeps until one port is pending is woken once it is, whether the port is masked or not."""
-    wait, channels = s.waits[v], s.channels[v[0]]
-    p = PortId((v[0], wait.poll_port))
+def polling_vcpu_waits_for_what_is_not_pending(s: EventState, k: PollId) -> bool:
+    """A vCPU that polls is woken once any of the ports is pending that it looked at, masked or not."""
+    channels = s.channels[k[0][0]]
+    p = PortId((k[0][0], k[1]))
 
     def announced() -> bool:
         fifo, plain = s.event_words[p].announcer, s.signals[p].announcer
         notice = s.notices[ite(channels.fifo, fifo, plain)]
-        return at_work(notice, p) & (notice.cursor <= v[1])
+        return at_work(notice, p) & (notice.cursor <= k[0][1])
 
     return implies(
-        channels.honest & wait.blocked & wait.polling & (wait.poll_port > 0),
+        channels.honest & polls_for(s, k),
         lambda: implies(pending(s, p) & in_use(s.ports[p]), announced),
     )
+
+
+@invariant(property=24)
+def polling_vcpu_listens_to_all_its_ports(s: EventState, k: PollId) -> bool:
+    """A vCPU that polls may be woken by each port that it looked at: by any port, or that is the only one."""
+    wait = s.waits[k[0]]
+    return implies(polls_for(s, k), lambda: (wait.poll_port < 0) | (wait.poll_port == k[1]))
 
 
 # --- Queues -----------------------------------------------------------------------------------------------

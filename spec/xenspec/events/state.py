@@ -204,7 +204,21 @@ class WaitRow(Protocol):
 
     @property
     def looked(self) -> int:
-        """The port that it saw not to be pending."""
+        """The port that it saw not to be pending last."""
+        ...
+
+    @property
+    def sleeps(self) -> int:
+        """How often it has said that it sleeps. Ghost."""
+        ...
+
+
+class PolledRow(Protocol):
+    """A port that a vCPU polls for."""
+
+    @property
+    def sleep(self) -> int:
+        """In which of its sleeps the vCPU saw last that the port is not pending. Ghost."""
         ...
 
 
@@ -297,6 +311,8 @@ class EventState(Protocol):
     def pirqs(self) -> ReadTable[tuple[int, int], LineRow]: ...  # noqa: D102 - named by its table
     @property
     def waits(self) -> ReadTable[tuple[int, int], WaitRow]: ...  # noqa: D102 - named by its table
+    @property
+    def polled(self) -> ReadTable[tuple[tuple[int, int], int], PolledRow]: ...  # noqa: D102 - named by its table
     @property
     def notices(self) -> ReadTable[tuple[int, int], NoticeRow]: ...  # noqa: D102 - named by its table
     @property

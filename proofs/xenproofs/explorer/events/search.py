@@ -61,6 +61,7 @@ class EventWorld:
             "PortId": keeper.ports,
             "SelectorId": keeper.selectors,
             "QueueId": keeper.queues,
+            "PollId": keeper.polls,
             "VcpuId": (*keeper.vcpus, INTERRUPTS),
             "VirqId": keeper.virqs,
             "PirqId": (),

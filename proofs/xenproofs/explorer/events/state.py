@@ -21,6 +21,7 @@ from xenmodel.events.rows import (
     Handler,
     Head,
     Notice,
+    PolledPort,
     Port,
     Queue,
     Scan,
@@ -97,6 +98,7 @@ class EventKeeper:
         self.ports = tuple((d, p) for d in DOMAINS for p in range(scope.ports + 1))
         self.queues = tuple((v, priority) for v in self.vcpus for priority in PRIORITIES)
         self.selectors = tuple((v, 0) for v in self.vcpus)
+        self.polls = tuple((v, port) for v in self.vcpus for port in range(1, scope.ports + 1))
         self.virqs = tuple((v, virq) for v in self.vcpus for virq in (0, 3))
         own = (
             Kept(m.signals, self.ports, Signal),
@@ -115,6 +117,7 @@ class EventKeeper:
             Kept(m.virqs, self.virqs, Binding),
             Kept(m.upcalls, self.vcpus, Upcall),
             Kept(m.waits, self.vcpus, Wait),
+            Kept(m.polled, self.polls, PolledPort),
             Kept(m.notices, (*self.vcpus, INTERRUPTS), Notice),
             Kept(m.handlers, self.vcpus, Handler),
         )
@@ -216,6 +219,18 @@ def _forget_sleep(keeper: EventKeeper, v: VcpuId) -> None:
         keeper.tasks[v] = task = NO_TASK
     if task == NO_TASK and not wait.blocked:
         wait.looked = NO_PORT
+    _forget_polled(keeper, v)
+
+
+def _forget_polled(keeper: EventKeeper, v: VcpuId) -> None:
+    """Number the present sleep 1, and all before it 0: invariants only compare them."""
+    wait = keeper.m.waits[v]
+    awake = not wait.blocked and not wait.checking
+    wait.alone = wait.alone and wait.looked != NO_PORT
+    for k in (k for k in keeper.polls if k[0] == v):
+        polled = keeper.m.polled[k]
+        polled.sleep = int(polled.sleep == wait.sleeps and not awake)
+    wait.sleeps = 1
 
 
 def _forget_signals(keeper: EventKeeper) -> None:

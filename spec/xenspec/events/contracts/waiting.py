@@ -11,7 +11,7 @@ from xenspec.events.contracts.guests import OfVcpu
 from xenspec.events.contracts.notices import ANY_PORT
 from xenspec.events.invariants import in_use
 from xenspec.logic import Not, ite
-from xenspec.vocabulary import PortId, VcpuId
+from xenspec.vocabulary import PollId, PortId, VcpuId
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +47,16 @@ def a_running_vcpu_falls_asleep(s: State, a: OfVcpu) -> bool:
 
 
 @SLEEP.does(property=24)
-def who_falls_asleep_looks_afterwards(_: State, after: State, a: OfVcpu) -> bool:
-    """The vCPU counts as asleep, and has not looked yet whether it may be."""
+def who_falls_asleep_looks_afterwards(before: State, after: State, a: OfVcpu) -> bool:
+    """The vCPU counts as asleep, for one time more, and has not looked yet whether it may be."""
     wait = after.waits[a.v]
-    return wait.blocked & wait.checking & (wait.looked == NO_PORT)
+    anew = wait.sleeps == before.waits[a.v].sleeps + 1
+    return wait.blocked & wait.checking & (wait.looked == NO_PORT) & anew
 
 
 @SLEEP.touches
 def _sleep(_: State, a: OfVcpu) -> tuple[Cells, ...]:
-    return (Cells("waits", a.v, ("blocked", "checking", "looked")),)
+    return (Cells("waits", a.v, ("blocked", "checking", "looked", "sleeps")),)
 
 
 @CHECK.asks(property=24)
@@ -152,9 +153,20 @@ def a_pending_port_ends_the_poll(before: State, after: State, a: Polled) -> bool
     return _ends(before, after, a.v, when=found) & looked
 
 
+@LOOK_AT.does(property=24)
+def each_port_that_was_looked_at_is_remembered(before: State, after: State, a: Polled) -> bool:
+    """Noted are the sleep in which the port was seen not to be pending, and whether it is the only one."""
+    old, new = before.waits[a.v], after.waits[a.v]
+    seen = after.polled[a.v, a.p[1]].sleep == old.sleeps
+    return (Not(new.blocked) | Not(new.polling) | seen) & (
+        new.alone == ((old.looked == NO_PORT) | (old.looked == a.p[1]))
+    )
+
+
 @LOOK_AT.touches
-def _look_at(_: State, a: Polled) -> tuple[Cells, ...]:
-    return (Cells("waits", a.v, (*POLL, "looked")),)
+def _look_at(s: State, a: Polled) -> tuple[Cells, ...]:
+    seen = Cells("polled", PollId((a.v, a.p[1])), ("sleep",), when=Not(_is_pending(s, a.p)))
+    return (Cells("waits", a.v, (*POLL, "looked", "alone")), seen)
 
 
 @GIVE_UP.does(property=(16, 24))
@@ -170,8 +182,8 @@ def _give_up(_: State, a: OfVcpu) -> tuple[Cells, ...]:
 
 @SETTLE.asks(property=24)
 def a_vcpu_settles_on_the_port_it_looked_at(s: State, a: OfVcpu) -> bool:
-    """The vCPU has looked at a port, and it was not pending."""
-    return s.waits[a.v].looked != NO_PORT
+    """The vCPU has looked at one port alone, and it was not pending."""
+    return (s.waits[a.v].looked != NO_PORT) & s.waits[a.v].alone
 
 
 @SETTLE.does(property=24)
