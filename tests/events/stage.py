@@ -16,7 +16,7 @@ from xenspec.vocabulary import DomId, PortId, VcpuId
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 ALL_VCPUS: Final = tuple(VcpuId((domain, number)) for domain in DOMAINS for number in range(2))
 MOST_PORT: Final = 6
@@ -54,19 +54,25 @@ ANY_CALL: Final[tuple[Callable[[random.Random], calls.EventCall | Poll | Block],
 )
 
 
-def tell_a_closed_port(stage: Stage) -> None:
-    """Close a port whose event waits for its event word; when the word comes, it is told of none the less."""
+def tell_what_waited(stage: Stage, close: Iterable[int] = ()) -> None:
+    """Switch to FIFO, send by a port that has no event word yet, perhaps close it, and add its word."""
     world, one = stage.world, ALL_VCPUS[2]
     frames = [world.give_frame(DomId(1), 0x20 + number) for number in range(VCPUS + 1)]
     for number in range(VCPUS):
         assert world.ask(one, InitControl(frames[number], 0, number)).rc == 0
     stage.begin_and_step(ALL_VCPUS[0], calls.Send(1))
     assert world.m.ports[1, 1].saved
-    stage.begin_and_step(one, calls.Close(1))
+    for port in close:
+        stage.begin_and_step(one, calls.Close(port))
     for _ in event_channel_op(world.call(one), ExpandArray(frames[VCPUS], masked=False)):
-        if world.m.channels[1].words:
+        if world.m.channels[1].words and world.m.channels[1].told <= MOST_PORT:
             world.check()
     assert world.m.event_words[1, 1].pending
+
+
+def tell_a_closed_port(stage: Stage) -> None:
+    """Close a port whose event waits for its event word; when the word comes, it is told of none the less."""
+    tell_what_waited(stage, close=(1,))
 
 
 class Stage:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import pytest
 
-from tests.events.stage import ALL_VCPUS, Stage, tell_a_closed_port
+from tests.events.stage import ALL_VCPUS, Stage, tell_a_closed_port, tell_what_waited
 from tests.events.test_faults import poll_for_masked, poll_for_several
 from tests.events.world import World
 from tests.memory import clauses, perturbing
@@ -75,6 +75,7 @@ def instances() -> dict[str, list[Instance]]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(World, "check", watched)
         tell_a_closed_port(Stage(fifo=False))
+        tell_what_waited(Stage(fifo=False))
         for fifo in (True, False):
             poll_for_masked(Stage(fifo=fifo))
             poll_for_several(Stage(fifo=fifo))

@@ -10,6 +10,7 @@ from typing import Final
 from xenmodel.abi.event import is_global
 from xenmodel.events import fifo, two_level
 from xenmodel.events.notices import (
+    begin_again,
     begin_interrupt,
     begin_send,
     begin_unmask,
@@ -109,15 +110,15 @@ def send(m: View, n: VcpuId, p: PortId) -> Steps[None]:
 
 def unmask(m: View, n: VcpuId, p: PortId) -> Steps[None]:
     """Unmask a port, and tell what became pending meanwhile."""
-    begin_unmask(m, n, p, S_CLEAR)
+    begin_unmask(m, n, p)
     yield begin_unmask
     yield from tell(m, n)
 
 
 def raise_again(m: View, n: VcpuId, p: PortId) -> Steps[None]:
     """Tell an event that waited for its word."""
-    begin_unmask(m, n, p, S_MARK)
-    yield begin_unmask
+    begin_again(m, n, p)
+    yield begin_again
     yield from tell(m, n)
 
 

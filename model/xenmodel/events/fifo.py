@@ -46,7 +46,7 @@ def _without_word(m: Machine, notice: Notice) -> bool:
     return notice.port >= m.channels[notice.domain].words
 
 
-@step("ports.saved", "ports.owed", "notices.stage")
+@step("ports.saved", "ports.waiting", "ports.owed", "notices.stage")
 def save_pending(m: Machine, n: VcpuId) -> None:
     """Keep the event until there is a page for the port's word; nothing can be unmasked there."""
     notice = m.notices[n]
@@ -55,6 +55,7 @@ def save_pending(m: Machine, n: VcpuId) -> None:
     require("there is no word", _without_word(m, notice), EINVAL)
     port = m.ports[notice.domain, notice.port]
     port.saved = port.saved | (notice.stage == S_MARK)
+    port.waiting = port.waiting | (notice.stage == S_MARK)
     tell_at_last(port, n)
     notice.stage = S_END
 
@@ -104,6 +105,7 @@ def _unlock(queue: Queue, last: Queue, condition: bool) -> None:  # noqa: FBT001
     "event_words.teller",
     "event_words.announcer",
     "ports.owed",
+    "ports.waiting",
     "notices.stage",
     "notices.news",
 )
@@ -112,9 +114,10 @@ def mark_word(m: Machine, n: VcpuId) -> None:
     notice = m.notices[n]
     require("by the FIFO ABI", notice.fifo, EINVAL)
     require("the queues are locked", notice.stage == S_LOCKED, EINVAL)
-    word = m.event_words[notice.domain, notice.port]
+    word, port = m.event_words[notice.domain, notice.port], m.ports[notice.domain, notice.port]
     already = word.pending
-    tell_at_last(m.ports[notice.domain, notice.port], n)
+    tell_at_last(port, n)
+    port.waiting = False
     word.pending = True
     word.teller = n
     word.announcer = ite(already, word.announcer, n)

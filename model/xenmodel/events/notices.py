@@ -89,27 +89,33 @@ def begin_interrupt(m: Machine, n: VcpuId, p: PortId) -> None:
     open_notice(m, notice, S_MARK, p)
 
 
-@step(*NOTICE, "channels.teller")
-def begin_unmask(m: Machine, n: VcpuId, p: PortId, stage: Stage) -> None:
-    """Begin to unmask a port in use (evtchn_unmask), or to tell again what waited for the port's word.
-
-    What waited is told of a port that has been closed meanwhile, too (add_page_to_event_array).
-    """
+@step(*NOTICE)
+def begin_unmask(m: Machine, n: VcpuId, p: PortId) -> None:
+    """Begin to unmask a port in use (evtchn_unmask)."""
     port, notice = m.ports[p], m.notices[n]
     require("the caller has no other notice to give", notice.stage == S_IDLE, EAGAIN)
-    channels = m.channels[p[0]]
-    in_use = (port.state != FREE) & (port.state != RESERVED)
-    waited = (stage == S_MARK) & channels.fifo & port.saved
-    require("the port is in use", in_use | waited, EINVAL)
-    alone = (channels.teller == NOBODY) & (n != NOBODY)
-    require("nobody else tells of closed ports", in_use | alone, EAGAIN)
-    require("by its mask or its pending bit", (stage == S_CLEAR) | (stage == S_MARK), EINVAL)
-    channels.teller = ite(in_use, channels.teller, n)
-    open_notice(m, notice, stage, p)
+    require("the port is in use", (port.state != FREE) & (port.state != RESERVED), EINVAL)
+    open_notice(m, notice, S_CLEAR, p)
+
+
+@step(*NOTICE, "channels.told", "ports.owed")
+def begin_again(m: Machine, n: VcpuId, p: PortId) -> None:
+    """Begin to tell what waited for the port's word, although the port may have been closed meanwhile.
+
+    Whoever adds a page of words comes to each of its ports in turn (add_page_to_event_array).
+    """
+    port, notice, channels = m.ports[p], m.notices[n], m.channels[p[0]]
+    require("the caller has no other notice to give", notice.stage == S_IDLE, EAGAIN)
+    require("the caller adds words", (channels.teller == n) & (n != NOBODY), EINVAL)
+    require("and has come to the port", (channels.told == p[1]) & (p[1] < channels.words), EINVAL)
+    require("an event waited for its word", port.saved, EINVAL)
+    channels.told = channels.told + 1
+    port.owed = n
+    open_notice(m, notice, S_MARK, p)
 
 
 def tell_at_last(port: Port, n: VcpuId) -> None:
-    """Note that who has joined the port has made it pending, or tried to. Part of a step."""
+    """Note that who was to make the port pending has done so, or tried to. Part of a step."""
     port.owed = ite(port.owed == n, NOBODY, port.owed)
 
 
@@ -161,15 +167,13 @@ def wake_poller(m: Machine, n: VcpuId) -> None:
     notice.stage = ite(notice.cursor < m.domains[notice.domain].vcpus, S_POLLERS, S_END)
 
 
-@step("notices.stage", "ports.readers", "channels.teller")
+@step("notices.stage", "ports.readers")
 def end_notice(m: Machine, n: VcpuId) -> None:
     """Let go of the port."""
     notice = m.notices[n]
     require("all is told", notice.stage == S_END, EINVAL)
     port = m.ports[notice.domain, notice.port]
     port.readers = port.readers - 1
-    channels = m.channels[notice.domain]
-    channels.teller = ite(channels.teller == n, NOBODY, channels.teller)
     notice.stage = S_IDLE
 
 

@@ -158,7 +158,7 @@ def _close(m: Machine, p: PortId) -> None:
     port.state = FREE
     port.vcpu = 0
     channels.active = channels.active - 1
-    channels.honest = channels.honest & Not(port.saved)
+    channels.honest = channels.honest & Not(port.saved & (channels.told <= p[1]))
 
 
 @step(*CLOSES)

@@ -135,7 +135,7 @@ def linking_notice_holds_its_queue(s: State, n: VcpuId) -> bool:
 
 @invariant(property=(23, 24))
 def joined_port_is_told_at_once(s: State, p: PortId) -> bool:
-    """Who joins a port makes it pending: what was sent while it was unbound was dropped."""
+    """Who joins a port, or has added its word, makes it pending: what was sent before was dropped or kept."""
     port = s.ports[p]
 
     def answered() -> bool:
@@ -185,19 +185,44 @@ def notice_begins_with_the_first_vcpu(s: State, n: VcpuId) -> bool:
 def notice_of_a_closed_port_is_the_teller_s(s: State, n: VcpuId) -> bool:
     """Who tells of a port that was closed meanwhile does so under the event lock of the port's domain."""
     notice = s.notices[n]
-    port = s.ports[notice.domain, notice.port]
+    port, channels = s.ports[notice.domain, notice.port], s.channels[notice.domain]
     return implies(
         (notice.stage != S_IDLE) & ((port.state == FREE) | (port.state == RESERVED)),
-        lambda: (s.channels[notice.domain].teller == n) & (n != NOBODY),
+        lambda: (channels.teller == n) & (n != NOBODY) & Not(channels.honest),
     )
 
 
 @invariant(property=23)
 def closed_port_keeps_no_event_of_the_honest(s: State, p: PortId) -> bool:
     """No event waits for the word of a closed port, unless its domain closed the port while one did."""
-    port = s.ports[p]
+    port, channels = s.ports[p], s.channels[p[0]]
     return implies(
-        port.saved & ((port.state == FREE) | (port.state == RESERVED)), lambda: Not(s.channels[p[0]].honest)
+        port.saved & (channels.told <= p[1]) & ((port.state == FREE) | (port.state == RESERVED)),
+        lambda: Not(channels.honest),
+    )
+
+
+@invariant(property=24)
+def words_are_told_of_in_turn(s: State, d: DomId) -> bool:
+    """Whoever adds words comes to all of them before it lets go of the event lock."""
+    channels = s.channels[d]
+    return (
+        ((channels.told >= 0) & (channels.told <= channels.words))
+        & ((channels.teller != NOBODY) | (channels.told == channels.words))
+        & ((channels.teller == NOBODY) | channels.fifo)
+        & implies(channels.honest & Not(channels.fifo), lambda: channels.words == 0)
+    )
+
+
+@invariant(property=24)
+def kept_event_is_told_when_its_word_comes(s: State, p: PortId) -> bool:
+    """An event that waits is kept with a port in use, and is told as who adds words comes to it."""
+    port, channels = s.ports[p], s.channels[p[0]]
+    in_use = (port.state != FREE) & (port.state != RESERVED)
+    told = (port.owed != NOBODY) & s.notices[port.owed].fifo
+    return implies(
+        channels.honest & port.waiting,
+        lambda: channels.fifo & port.saved & in_use & ((channels.told <= p[1]) | told),
     )
 
 

@@ -5,8 +5,9 @@ at any moment: `Signal` (2-level pending and mask bits), `Selector`, `Upcall`, `
 `Notice` is one vCPU's work of making an event known, step by step; Xen's interrupt handlers on physical CPU n
 do theirs as vCPU (DOMID_IDLE, n). `Handler`, `Scan` and `Taken` are the guest's side of the protocol.
 
-`teller` fields, `raised`, `order`, `owed`, `sleeps`, `PolledPort` and `honest` are ghost state: no step's
-guard reads them. A teller is whose notice answers for what is not yet told.
+`teller` fields (but `Channels.teller`, which is a lock), `raised`, `order`, `owed`, `waiting`, `sleeps`,
+`honest` and `PolledPort` are ghost state: no step's guard reads them. A teller is whose notice answers for
+what is not yet told.
 """
 
 from dataclasses import dataclass
@@ -93,8 +94,10 @@ class Channels:
     """The control domain has let the domain run, and does (controller_pause_count is 0)."""
     honest: bool = True
     """The domain has written its shared words by the protocol only, and closed no port whose event waited."""
+    told: int = 0
+    """Of the ports below this that have a word, events that waited for it have been told."""
     teller: VcpuId = NOBODY
-    """Who tells again, under the domain's event_lock, what waited for the word of a port closed meanwhile."""
+    """Who sets up event words, or tells what waited for them, under the domain's event_lock."""
 
 
 @dataclass(slots=True)
@@ -114,11 +117,13 @@ class Port:
     """vCPU of the queue that the port was last linked on (fifo_lastq)."""
     last_priority: int = 0
     saved: bool = False
-    """Pending, until there is an event word to say so (evtchn->pending)."""
+    """Pending, until there is an event word to say so (evtchn->pending); it stays set when there is."""
+    waiting: bool = False
+    """An event was kept so, and its word does not say so yet. Ghost."""
     readers: int = 0
     """Notices that hold the port's lock: it does not change its state meanwhile."""
     owed: VcpuId = NOBODY
-    """Who has joined the port, and is to make it pending."""
+    """Who is to make it pending: who has joined it, or tells what waited for its word."""
 
 
 def new_port(key: tuple[int, int]) -> Port:

@@ -23,7 +23,7 @@ from xenmodel.events.frames import hold_event_frame, release_event_frame
 from xenmodel.events.guest import scribble_word
 from xenmodel.events.notices import until_free
 from xenmodel.events.ports import set_port_priority
-from xenmodel.events.rows import NO_PORT, NOBODY
+from xenmodel.events.rows import NO_PORT, NOBODY, S_IDLE
 from xenmodel.hypercall import Call, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory.demotion import drop_leaf
@@ -89,43 +89,81 @@ class SetPriority:
     priority: int
 
 
-@step("channels.fifo", "channels.words")
-def switch_to_fifo(m: Machine, domain: DomId) -> None:
-    """Switch to the FIFO ABI, without any event word yet."""
+@step("channels.fifo", "channels.words", "channels.told", "channels.teller")
+def switch_to_fifo(m: Machine, n: VcpuId, domain: DomId) -> None:
+    """Switch to the FIFO ABI, without any event word yet; the caller has the event lock until `end_words`."""
     channels = m.channels[domain]
     require("the domain uses the 2-level ABI", Not(channels.fifo), EBUSY)
+    require("somebody asks for it", n != NOBODY, EINVAL)
     channels.fifo = True
     channels.words = 0
+    channels.told = 0
+    channels.teller = n
 
 
-@step("channels.fifo", "channels.words", "channels.honest")
+@step("channels.fifo", "channels.words", "channels.told", "channels.honest")
 def switch_to_two_level(m: Machine, domain: DomId) -> None:
     """Switch back to the 2-level ABI; its bits are as they were left, whatever has become of the ports."""
     channels = m.channels[domain]
     require("the domain uses the FIFO ABI", channels.fifo, EBUSY)
     require("no port is open", channels.active == 0, EAGAIN)
-    require("nobody tells of closed ports", channels.teller == NOBODY, EAGAIN)
+    require("nobody sets up event words", channels.teller == NOBODY, EAGAIN)
     channels.fifo = False
     channels.words = 0
+    channels.told = 0
     channels.honest = False
 
 
-@step("ports.saved", "ports.priority", "channels.honest")
-def carry_over(m: Machine, p: PortId) -> None:
+def _require_lock(m: Machine, n: VcpuId, domain: DomId) -> None:
+    """Refuse unless the caller sets up words under the domain's event lock. Part of a step."""
+    require("the caller has the event lock", (m.channels[domain].teller == n) & (n != NOBODY), EINVAL)
+
+
+@step("ports.saved", "ports.waiting", "ports.priority", "channels.honest")
+def carry_over(m: Machine, n: VcpuId, p: PortId) -> None:
     """Keep a pending bit of the 2-level ABI until there is an event word for it (setup_ports)."""
-    port = m.ports[p]
+    port, channels = m.ports[p], m.channels[p[0]]
+    _require_lock(m, n, DomId(p[0]))
+    require("there is no event word yet", channels.words == 0, EBUSY)
+    require("the port exists", (p[1] > 0) & (p[1] < channels.valid), EINVAL)
     port.saved = port.saved | m.signals[p].pending
+    port.waiting = port.waiting | m.signals[p].pending
     port.priority = DEFAULT_PRIORITY
-    channels, closed = m.channels[p[0]], (port.state == FREE) | (port.state == RESERVED)
+    closed = (port.state == FREE) | (port.state == RESERVED)
     channels.honest = channels.honest & Not(closed & port.saved)
 
 
-@step("channels.words")
-def add_words(m: Machine, domain: DomId) -> None:
-    """Count the words of a new page of the array."""
+@step("channels.words", "channels.teller")
+def add_words(m: Machine, n: VcpuId, domain: DomId) -> None:
+    """Count the words of a new page of the array; the caller has the event lock until `end_words`."""
     channels = m.channels[domain]
     require("the domain uses the FIFO ABI", channels.fifo, EOPNOTSUPP)
+    require("somebody asks for it", n != NOBODY, EINVAL)
+    require("nobody sets up event words", channels.teller == NOBODY, EAGAIN)
     channels.words = channels.words + PAGE_PORTS
+    channels.teller = n
+
+
+@step("channels.told")
+def pass_word(m: Machine, n: VcpuId, domain: DomId) -> None:
+    """Go on to the next port of a page that was added: no event waited for this one's word."""
+    channels = m.channels[domain]
+    _require_lock(m, n, domain)
+    require("a port with a new word is left", channels.told < channels.words, EINVAL)
+    require("no event waited for its word", Not(m.ports[domain, channels.told].saved), EINVAL)
+    channels.told = channels.told + 1
+
+
+@step("channels.told", "channels.teller")
+def end_words(m: Machine, n: VcpuId, domain: DomId) -> None:
+    """Let go of the event lock: no port that exists has an event that waits for a word which is there."""
+    channels = m.channels[domain]
+    _require_lock(m, n, domain)
+    require("the caller has no notice to give", m.notices[n].stage == S_IDLE, EAGAIN)
+    come = (channels.told == channels.words) | (channels.told >= channels.valid)
+    require("it has come to every port", come, EINVAL)
+    channels.told = channels.words
+    channels.teller = NOBODY
 
 
 @step(
@@ -171,11 +209,13 @@ def init_control(x: Call, call: InitControl) -> Steps[int]:
     if rc:
         return rc
     if not m.channels[x.domain].fifo:
-        switch_to_fifo(m, x.domain)
+        switch_to_fifo(m, x.vcpu, x.domain)
         yield switch_to_fifo
         for port in range(1, min(TWO_LEVEL_PORTS, m.channels[x.domain].valid)):
-            carry_over(m, PortId((x.domain, port)))
+            carry_over(m, x.vcpu, PortId((x.domain, port)))
             yield carry_over
+        end_words(m, x.vcpu, x.domain)
+        yield end_words
     return 0
 
 
@@ -199,13 +239,25 @@ def expand_array(x: Call, call: ExpandArray) -> Steps[int]:
         if prepared is not None:
             scribble_word(m, PortId((domain, port)), prepared.bits, prepared.link)
             yield scribble_word
-    add_words(m, domain)
+    yield from until_free(lambda: add_words(m, x.vcpu, domain))
     yield add_words
-    for port in range(first, min(channels.words, channels.valid)):
-        p = PortId((domain, port))
-        if m.ports[p].saved:  # also of a port that was closed meanwhile
-            yield from raise_again(m, x.vcpu, p)
+    yield from _tell_what_waited(x)
     return 0
+
+
+def _tell_what_waited(x: Call) -> Steps[None]:
+    """Tell the events that waited for words which are there now, also those of ports closed meanwhile."""
+    m, n, domain = x.m, x.vcpu, x.domain
+    channels = m.channels[domain]
+    while channels.told < min(channels.words, channels.valid):
+        p = PortId((domain, channels.told))
+        if m.ports[p].saved:
+            yield from raise_again(m, n, p)
+        else:
+            pass_word(m, n, domain)
+            yield pass_word
+    end_words(m, n, domain)
+    yield end_words
 
 
 def set_priority(x: Call, call: SetPriority) -> Steps[int]:

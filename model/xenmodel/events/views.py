@@ -31,6 +31,8 @@ class ChannelsView(Protocol):
     @property
     def honest(self) -> bool: ...  # noqa: D102 - named by its field
     @property
+    def told(self) -> int: ...  # noqa: D102 - named by its field
+    @property
     def teller(self) -> VcpuId: ...  # noqa: D102 - named by its field
 
 
@@ -57,6 +59,8 @@ class PortView(Protocol):
     def last_priority(self) -> int: ...  # noqa: D102 - named by its field
     @property
     def saved(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
+    def waiting(self) -> bool: ...  # noqa: D102 - named by its field
     @property
     def readers(self) -> int: ...  # noqa: D102 - named by its field
     @property

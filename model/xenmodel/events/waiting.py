@@ -87,7 +87,7 @@ def look_at_port(m: Machine, v: VcpuId, p: PortId) -> bool:
     require("the port is in use", (port.state != FREE) & (port.state != RESERVED), EINVAL)
     found = is_pending(m, p)
     _end_poll(wait, found)
-    wait.alone = (wait.looked == NO_PORT) | (wait.looked == p[1])
+    wait.alone = (wait.looked == NO_PORT) | wait.alone & (wait.looked == p[1])
     wait.looked = ite(found, NO_PORT, p[1])
     polled = m.polled[v, p[1]]
     polled.sleep = ite(found, polled.sleep, wait.sleeps)

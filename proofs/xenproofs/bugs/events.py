@@ -10,6 +10,7 @@ TWO_LEVEL: Final = "xenmodel.events.two_level"
 FIFO: Final = "xenmodel.events.fifo"
 GUEST: Final = "xenmodel.events.guest"
 WAITING: Final = "xenmodel.events.waiting"
+SETUP: Final = "xenmodel.events.setup"
 WANTED: Final = "wanted = (wait.poll_port == NO_PORT)"
 
 Row = tuple[str, str, str, tuple[str, str] | tuple[str, str, str], str]
@@ -139,6 +140,13 @@ OF_EVENTS: Final[tuple[Row, ...]] = (
         WAITING,
         ("poll_one_port", "guard: and no other one"),
         "polling_vcpu_listens_to_all_its_ports",
+    ),
+    (
+        "an event that waits for its word is passed when the word comes",
+        "pass_word",
+        SETUP,
+        ("pass_word", "guard: no event waited for its word"),
+        "kept_event_is_told_when_its_word_comes",
     ),
     (
         "a linked event does not become its queue's tail",

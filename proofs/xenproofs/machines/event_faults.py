@@ -3,7 +3,7 @@
 from xenproofs.machines.planting import Edit, Fault
 
 NOTICES, PORTS, TWO_LEVEL, FIFO = "events.notices", "events.ports", "events.two_level", "events.fifo"
-WAITING = "events.waiting"
+WAITING, SETUP = "events.waiting", "events.setup"
 UNSEEN = ("pending_port_will_be_looked_at", "unselected_port_is_between_pending_and_selected")
 UNTOLD = ("selected_word_has_an_upcall", "untold_selector_has_its_upcall_next")
 
@@ -179,6 +179,19 @@ EVENT_FAULTS: tuple[Fault, ...] = (
         ),
         ("polling_vcpu_waits_for_what_it_saw",),
         interleaved=True,
+    ),
+    Fault(
+        "kept_event_forgotten",
+        "Event words are added, and nobody tells the events that waited for them.",
+        (
+            Edit(f"{SETUP}:_tell_what_waited", "if m.ports[p].saved:", "if False:"),
+            Edit(
+                f"{SETUP}:pass_word",
+                'require("no event waited for its word", Not(m.ports[domain, channels.told].saved), EINVAL)',
+                "pass",
+            ),
+        ),
+        ("kept_event_waits_for_its_word_alone", "kept_event_is_told_when_its_word_comes"),
     ),
     Fault(
         "reset_races_send",

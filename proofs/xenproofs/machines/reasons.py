@@ -41,6 +41,7 @@ REASONS: Final[dict[str, str]] = {
     "tables_not_flushed": "no scope has prefixes of walks",
     "interrupt_left_bound": "in no scope is the port of an interrupt closed",
     "settled_on_one_of_several": "the explorer takes the steps of a poll by a text of its own",
+    "kept_event_forgotten": "the scopes begin with all event words",
     "queue_locked_by_a_guests_store": "in no scope does a guest store against the protocol",
 }
 """Why a fault has no story in the scopes that are searched."""
@@ -59,6 +60,7 @@ PROVED: Final[dict[str, str]] = {
     "last_of_several_heard": "a vCPU that polls for several ports is woken by the last one alone",
     "settled_on_one_of_several": "a vCPU that polls for several ports settles on the last one",
     "woken_and_asleep_again": "a vCPU that was woken before it polls sleeps on",
+    "kept_event_forgotten": "an event that waits for its word is passed when the word comes",
     "tail_not_updated": "a linked event does not become its queue's tail",
     "old_tail_kept": "a change of priority leaves the event the tail of its old queue",
     "head_set_and_untold": "a queue gets a head and nobody is told",

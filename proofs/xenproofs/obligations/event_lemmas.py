@@ -57,6 +57,11 @@ EVENT_LEMMAS: Final[tuple[tuple[tuple[Kind, ...], Callable[..., bool]], ...]] = 
 """Each lemma with the kinds of its keys."""
 
 NEAR_EVENTS: Final[dict[str, tuple[str, ...]]] = {
+    "kept_event_waits_for_its_word_alone": (
+        "kept_event_is_told_when_its_word_comes",
+        "joined_port_is_told_at_once",
+        "words_are_told_of_in_turn",
+    ),
     "pending_port_will_be_looked_at": (
         "free_port_is_clean",
         "joined_ports_name_each_other",

@@ -76,11 +76,6 @@ class ChannelsBook(ChannelsRow, Protocol):
         """The next port that a reset under way closes; 0: there is none."""
         ...
 
-    @property
-    def teller(self) -> VcpuId:
-        """Who tells what waited for the word of a port that was closed meanwhile."""
-        ...
-
 
 class PortBook(PortRow, Protocol):
     """All of a port."""
@@ -98,11 +93,6 @@ class PortBook(PortRow, Protocol):
     @property
     def readers(self) -> int:
         """How many notices hold it."""
-        ...
-
-    @property
-    def owed(self) -> VcpuId:
-        """Who has joined it and is to make it pending. Ghost."""
         ...
 
 

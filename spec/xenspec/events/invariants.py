@@ -8,6 +8,7 @@ upcall, a vCPU with an upcall does not sleep. At each link, the one who is to ma
 it: then it is the notice that the `teller` of the last link is at work on.
 """
 
+from xenspec.events.books import NOBODY
 from xenspec.events.state import EventState, NoticeRow, PortRow
 from xenspec.invariant import Kind, Registry
 from xenspec.logic import Not, either, implies, ite
@@ -244,6 +245,17 @@ def polling_vcpu_listens_to_all_its_ports(s: EventState, k: PollId) -> bool:
     """A vCPU that polls may be woken by each port that it looked at: by any port, or that is the only one."""
     wait = s.waits[k[0]]
     return implies(polls_for(s, k), lambda: (wait.poll_port < 0) | (wait.poll_port == k[1]))
+
+
+@invariant(property=24)
+def kept_event_waits_for_its_word_alone(s: EventState, p: PortId) -> bool:
+    """A kept event has no word yet, or is in the way of who adds words; or its notice has begun."""
+    channels, port = s.channels[p[0]], s.ports[p]
+    adding = (channels.told <= p[1]) & (channels.teller != NOBODY)
+    ahead = channels.fifo & in_use(port) & ((p[1] >= channels.words) | adding)
+    return implies(
+        channels.honest & port.waiting, lambda: either(ahead, lambda: at_work(s.notices[port.owed], p))
+    )
 
 
 # --- Queues -----------------------------------------------------------------------------------------------

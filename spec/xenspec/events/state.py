@@ -45,6 +45,16 @@ class ChannelsRow(Protocol):
         ...
 
     @property
+    def told(self) -> int:
+        """Whoever adds words has come to the ports below this (FIFO)."""
+        ...
+
+    @property
+    def teller(self) -> VcpuId:
+        """Who adds words, and tells what waited for them."""
+        ...
+
+    @property
     def honest(self) -> bool:
         """The domain has kept to the protocol in the words that it shares with Xen. Ghost."""
         ...
@@ -81,6 +91,16 @@ class PortRow(Protocol):
     @property
     def vcpu(self) -> int:
         """Number of the vCPU that it tells."""
+        ...
+
+    @property
+    def waiting(self) -> bool:
+        """An event was kept until there is a word for it, and has not become pending there (FIFO). Ghost."""
+        ...
+
+    @property
+    def owed(self) -> VcpuId:
+        """Who is to make it pending, having joined it or added its word. Ghost."""
         ...
 
     @property

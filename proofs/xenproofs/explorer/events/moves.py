@@ -14,7 +14,7 @@ from xenmodel.abi.event import QUEUES, WORD_PORTS
 from xenmodel.events import guest, ports, waiting
 from xenmodel.events.delivery import next_step
 from xenmodel.events.notices import begin_interrupt, begin_send, begin_unmask
-from xenmodel.events.rows import S_CLEAR, S_IDLE
+from xenmodel.events.rows import S_IDLE
 from xenmodel.machine import Machine
 from xenmodel.step import Refused
 from xenproofs.explorer.events.scopes import DOMAINS, INTERRUPTS, PRIORITIES, EventScope
@@ -296,7 +296,7 @@ def _port(t: Transition) -> PortId:
 
 BEGIN: Final[dict[str, Callable[[EventKeeper, Transition], None]]] = {
     "send": lambda keeper, t: begin_send(keeper.m, t.vcpu, _port(t)),
-    "unmask": lambda keeper, t: begin_unmask(keeper.m, t.vcpu, _port(t), S_CLEAR),
+    "unmask": lambda keeper, t: begin_unmask(keeper.m, t.vcpu, _port(t)),
     "interrupt": _interrupt,
     "mask": lambda keeper, t: guest.mask_port(keeper.m, _port(t)),
     "clear": lambda keeper, t: guest.clear_pending(keeper.m, _port(t)),

@@ -26,10 +26,15 @@ def begin_interrupt(_: State, n: VcpuId, p: PortId) -> Actions:
 
 
 @of_step
-def begin_unmask(_: State, n: VcpuId, p: PortId, stage: Stage) -> Actions:
-    """Begin to unmask a port, or to tell again what waited."""
-    begun = n_.Begun(n, p, stage)
-    return n_.UNMASK.of(begun), n_.BEGIN.of(begun)
+def begin_unmask(_: State, n: VcpuId, p: PortId) -> Actions:
+    """Begin to unmask a port."""
+    return n_.UNMASK.of(n_.Sent(n, p)), n_.BEGIN.of(n_.Begun(n, p, Stage.CLEAR))
+
+
+@of_step
+def begin_again(_: State, n: VcpuId, p: PortId) -> Actions:
+    """Begin to tell what waited for a word."""
+    return n_.AGAIN.of(n_.Sent(n, p)), n_.BEGIN.of(n_.Begun(n, p, Stage.MARK))
 
 
 def further(n: VcpuId) -> Actions:

@@ -122,9 +122,9 @@ def end_reset(_: State, domain: DomId) -> Actions:
 
 
 @of_step
-def switch_to_fifo(_: State, domain: DomId) -> Actions:
+def switch_to_fifo(_: State, n: VcpuId, domain: DomId) -> Actions:
     """Switch to the FIFO ABI."""
-    return (s_.TO_FIFO.of(s_.OfDomain(domain)),)
+    return (s_.TO_FIFO.of(s_.Locked(n, domain)),)
 
 
 @of_step
@@ -134,15 +134,28 @@ def switch_to_two_level(_: State, domain: DomId) -> Actions:
 
 
 @of_step
-def carry_over(_: State, p: PortId) -> Actions:
+def carry_over(_: State, n: VcpuId, p: PortId) -> Actions:
     """Carry a pending bit over."""
-    return (s_.CARRY_OVER.of(s_.OfPort(p)),)
+    return s_.HAVE_LOCK.of(s_.Locked(n, DomId(p[0]))), s_.CARRY_OVER.of(s_.OfPort(p))
 
 
 @of_step
-def add_words(_: State, domain: DomId) -> Actions:
+def add_words(_: State, n: VcpuId, domain: DomId) -> Actions:
     """Have a page of words more."""
-    return (s_.MORE_WORDS.of(s_.OfDomain(domain)),)
+    return (s_.MORE_WORDS.of(s_.Locked(n, domain)),)
+
+
+@of_step
+def pass_word(_: State, n: VcpuId, domain: DomId) -> Actions:
+    """Pass a port of which no event waited."""
+    return s_.HAVE_LOCK.of(s_.Locked(n, domain)), s_.PASS_WORD.of(s_.OfDomain(domain))
+
+
+@of_step
+def end_words(_: State, n: VcpuId, domain: DomId) -> Actions:
+    """Let go of the event lock."""
+    lock = s_.Locked(n, domain)
+    return s_.HAVE_LOCK.of(lock), s_.END_WORDS.of(lock)
 
 
 @of_step

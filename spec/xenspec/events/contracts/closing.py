@@ -56,7 +56,8 @@ def a_closed_port_is_free_and_quiet(before: State, after: State, a: OfPort) -> b
 def who_closes_a_waiting_port_loses_what_is_promised(before: State, after: State, a: OfPort) -> bool:
     """A domain that closes a port whose event waits for its word breaks the protocol; no other close does."""
     channels = before.channels[a.p[0]]
-    return after.channels[a.p[0]].honest == (channels.honest & Not(before.ports[a.p].saved))
+    waits = before.ports[a.p].saved & (channels.told <= a.p[1])
+    return after.channels[a.p[0]].honest == (channels.honest & Not(waits))
 
 
 @CLOSE.touches

@@ -70,7 +70,8 @@ class Staged:
 BEGIN: Contract[State, Begun] = Contract("begin a notice")
 SEND: Contract[State, Sent] = Contract("send an event")
 INTERRUPT: Contract[State, Sent] = Contract("tell of an interrupt")
-UNMASK: Contract[State, Begun] = Contract("unmask a port, or tell what waited for its word")
+UNMASK: Contract[State, Sent] = Contract("unmask a port")
+AGAIN: Contract[State, Sent] = Contract("tell what waited for its word")
 GO_ON: Contract[State, OfNotice] = Contract("take a notice further")
 BY_ABI: Contract[State, Staged] = Contract("be at a stage of an ABI")
 RAISE: Contract[State, OfNotice] = Contract("raise an upcall")
@@ -133,26 +134,30 @@ def an_interrupt_is_told_by_its_port(s: State, a: Sent) -> bool:
     return (s.ports[a.p].state == VIRQ) | (s.ports[a.p].state == PIRQ)
 
 
-@UNMASK.asks(property=(23, 24))
-def a_port_in_use_is_unmasked_or_told_again(s: State, a: Begun) -> bool:
-    """The port is in use; or it was closed while its event waited for a word, which one vCPU tells alone."""
+@UNMASK.asks(property=23)
+def a_port_in_use_is_unmasked(s: State, a: Sent) -> bool:
+    """The port is bound to something."""
+    return in_use(s.ports[a.p])
+
+
+@AGAIN.asks(property=(23, 24))
+def what_waited_is_told_when_its_word_comes(s: State, a: Sent) -> bool:
+    """Who adds words under the event lock has come to the port, and an event was kept with it."""
     port, channels = s.ports[a.p], s.channels[a.p[0]]
-    waited = (a.stage == Stage.MARK) & channels.fifo & port.saved
-    alone = (channels.teller == NOBODY) & (a.n != NOBODY)
-    known = (a.stage == Stage.CLEAR) | (a.stage == Stage.MARK)
-    return known & (in_use(port) | (waited & alone))
+    locked = (channels.teller == a.n) & (a.n != NOBODY)
+    return locked & (channels.told == a.p[1]) & (a.p[1] < channels.words) & port.saved
 
 
-@UNMASK.does(property=24)
-def who_tells_of_a_closed_port_is_noted(before: State, after: State, a: Begun) -> bool:
-    """Of a closed port the domain's event lock is held by who tells; else nothing of that changes."""
-    old, new = before.channels[a.p[0]].teller, after.channels[a.p[0]].teller
-    return new == ite(in_use(before.ports[a.p]), old, a.n)
+@AGAIN.does(property=24)
+def who_tells_what_waited_goes_on_afterwards(before: State, after: State, a: Sent) -> bool:
+    """The next port comes after this one, which is to become pending now."""
+    told = after.channels[a.p[0]].told == before.channels[a.p[0]].told + 1
+    return told & (after.ports[a.p].owed == a.n)
 
 
-@UNMASK.touches
-def _unmask(s: State, a: Begun) -> tuple[Cells, ...]:
-    return (Cells("channels", a.p[0], ("teller",), when=Not(in_use(s.ports[a.p]))),)
+@AGAIN.touches
+def _again(_: State, a: Sent) -> tuple[Cells, ...]:
+    return (Cells("channels", a.p[0], ("told",)), Cells("ports", a.p, ("owed",)))
 
 
 # --- Progress -----------------------------------------------------------------------------------------------
@@ -290,18 +295,12 @@ def a_notice_ends_when_all_is_told(s: State, a: OfNotice) -> bool:
 
 @END.does(property=(23, 24))
 def the_port_is_let_go_of(before: State, after: State, a: OfNotice) -> bool:
-    """One notice fewer holds the port, nobody's notice is left, and the event lock is free if it was held."""
-    p, domain = of(before.notices[a.n]), before.notices[a.n].domain
-    old, new = before.channels[domain].teller, after.channels[domain].teller
-    return (
-        (after.notices[a.n].stage == Stage.IDLE)
-        & (after.ports[p].readers == before.ports[p].readers - 1)
-        & (new == ite(old == a.n, NOBODY, old))
-    )
+    """One notice fewer holds the port, and nobody's notice is left."""
+    p = of(before.notices[a.n])
+    fewer = after.ports[p].readers == before.ports[p].readers - 1
+    return (after.notices[a.n].stage == Stage.IDLE) & fewer
 
 
 @END.touches
 def _end(s: State, a: OfNotice) -> tuple[Cells, ...]:
-    p, domain = of(s.notices[a.n]), s.notices[a.n].domain
-    lock = Cells("channels", domain, ("teller",), when=s.channels[domain].teller == a.n)
-    return (Cells("ports", p, ("readers",)), lock)
+    return (Cells("ports", of(s.notices[a.n]), ("readers",)),)

@@ -65,12 +65,13 @@ def the_event_waits_for_its_word(before: State, after: State, a: OfNotice) -> bo
     """An event is kept with the port, one that is kept already stays so; nothing is unmasked."""
     p, event = port_of(before, a), before.notices[a.n].stage == Stage.MARK
     kept = after.ports[p].saved == (before.ports[p].saved | event)
-    return kept & (after.notices[a.n].stage == Stage.END)
+    waits = after.ports[p].waiting == (before.ports[p].waiting | event)
+    return kept & waits & (after.notices[a.n].stage == Stage.END)
 
 
 @SAVE.touches
 def _save(s: State, a: OfNotice) -> tuple[Cells, ...]:
-    return (Cells("ports", port_of(s, a), ("saved",)),)
+    return (Cells("ports", port_of(s, a), ("saved", "waiting")),)
 
 
 @DROP.asks(property=(24, 25))
@@ -136,16 +137,17 @@ def _lock(s: State, a: OfNotice) -> tuple[Cells, ...]:
 
 @MARK.does(property=(23, 24))
 def the_word_is_pending(before: State, after: State, a: OfNotice) -> bool:
-    """PENDING is set, and the event is news if it was not."""
+    """PENDING is set, no event waits for the word any more, and this one is news if it was not set."""
     p, notice = port_of(before, a), after.notices[a.n]
     news = notice.news == Not(before.event_words[p].pending)
-    return after.event_words[p].pending & news & (notice.stage == Stage.LOOK)
+    told = after.event_words[p].pending & Not(after.ports[p].waiting)
+    return told & news & (notice.stage == Stage.LOOK)
 
 
 @MARK.touches
 def _mark(s: State, a: OfNotice) -> tuple[Cells, ...]:
     word = Cells("event_words", port_of(s, a), ("pending", "teller", "announcer"))
-    return (word, Cells("notices", a.n, ("news",)))
+    return (word, Cells("ports", port_of(s, a), ("waiting",)), Cells("notices", a.n, ("news",)))
 
 
 @LOOK.does(property=(24, 25))

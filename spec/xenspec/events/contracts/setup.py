@@ -7,7 +7,7 @@ VCPUOP_register_vcpu_info. Xen keeps each page as writable memory of the domain'
 from dataclasses import dataclass
 
 from xenspec.contract import Cells, Contract
-from xenspec.events.books import NO_PORT, NOBODY, State
+from xenspec.events.books import NO_PORT, NOBODY, Stage, State
 from xenspec.events.contracts.ports import DEFAULT_PRIORITY
 from xenspec.events.invariants import in_use
 from xenspec.logic import Not
@@ -22,6 +22,14 @@ A_PAGE = 1024
 class OfDomain:
     """A domain."""
 
+    domain: DomId
+
+
+@dataclass(frozen=True, slots=True)
+class Locked:
+    """A vCPU, and the domain whose event lock it has or takes."""
+
+    n: VcpuId
     domain: DomId
 
 
@@ -64,10 +72,13 @@ class InfoPage:
     frame: Mfn
 
 
-TO_FIFO: Contract[State, OfDomain] = Contract("switch to the FIFO ABI")
+HAVE_LOCK: Contract[State, Locked] = Contract("have the event lock")
+TO_FIFO: Contract[State, Locked] = Contract("switch to the FIFO ABI")
 TO_TWO_LEVEL: Contract[State, OfDomain] = Contract("switch to the 2-level ABI")
 CARRY_OVER: Contract[State, OfPort] = Contract("carry a pending bit over")
-MORE_WORDS: Contract[State, OfDomain] = Contract("have a page of words more")
+MORE_WORDS: Contract[State, Locked] = Contract("have a page of words more")
+PASS_WORD: Contract[State, OfDomain] = Contract("pass a port of which no event waited")
+END_WORDS: Contract[State, Locked] = Contract("let go of the event lock")
 MAKE_WORD: Contract[State, OfPort] = Contract("take a word as the guest left it")
 MAKE_QUEUE: Contract[State, OfQueue] = Contract("make a queue empty")
 SET_PAGE: Contract[State, Paged] = Contract("keep a page for event channels")
@@ -76,26 +87,33 @@ SET_EOI: Contract[State, EoiPage] = Contract("keep the page of handled interrupt
 SET_INFO: Contract[State, InfoPage] = Contract("keep the information page of a vCPU")
 
 
+@HAVE_LOCK.asks(property=24)
+def words_are_set_up_under_the_event_lock(s: State, a: Locked) -> bool:
+    """The caller has the domain's event lock."""
+    return (s.channels[a.domain].teller == a.n) & (a.n != NOBODY)
+
+
 @TO_FIFO.asks(property=23)
-def a_domain_switches_to_fifo_once(s: State, a: OfDomain) -> bool:
-    """The domain uses the 2-level ABI."""
-    return Not(s.channels[a.domain].fifo)
+def a_domain_switches_to_fifo_once(s: State, a: Locked) -> bool:
+    """The domain uses the 2-level ABI; somebody asks for another."""
+    return Not(s.channels[a.domain].fifo) & (a.n != NOBODY)
 
 
 @TO_FIFO.does(property=(23, 25))
-def the_domain_uses_fifo_without_words(_: State, after: State, a: OfDomain) -> bool:
-    """The domain uses the FIFO ABI, and no port has a word yet."""
-    return after.channels[a.domain].fifo & (after.channels[a.domain].words == 0)
+def the_domain_uses_fifo_without_words(_: State, after: State, a: Locked) -> bool:
+    """The domain uses the FIFO ABI, and no port has a word yet; the caller has the event lock."""
+    channels = after.channels[a.domain]
+    return channels.fifo & (channels.words == 0) & (channels.told == 0) & (channels.teller == a.n)
 
 
 @TO_FIFO.touches
-def _to_fifo(_: State, a: OfDomain) -> tuple[Cells, ...]:
-    return (Cells("channels", a.domain, ("fifo", "words")),)
+def _to_fifo(_: State, a: Locked) -> tuple[Cells, ...]:
+    return (Cells("channels", a.domain, ("fifo", "words", "told", "teller")),)
 
 
 @TO_TWO_LEVEL.asks(property=23)
 def a_domain_switches_back_without_ports(s: State, a: OfDomain) -> bool:
-    """The domain uses the FIFO ABI, has no port in use, and nobody tells of its closed ones."""
+    """The domain uses the FIFO ABI, has no port in use, and nobody sets up event words."""
     channels = s.channels[a.domain]
     return channels.fifo & (channels.active == 0) & (channels.teller == NOBODY)
 
@@ -104,19 +122,26 @@ def a_domain_switches_back_without_ports(s: State, a: OfDomain) -> bool:
 def the_domain_uses_two_levels(_: State, after: State, a: OfDomain) -> bool:
     """The domain uses the 2-level ABI again; of bits that it left so nothing is promised."""
     channels = after.channels[a.domain]
-    return Not(channels.fifo) & (channels.words == 0) & Not(channels.honest)
+    return Not(channels.fifo) & (channels.words == 0) & (channels.told == 0) & Not(channels.honest)
 
 
 @TO_TWO_LEVEL.touches
 def _to_two_level(_: State, a: OfDomain) -> tuple[Cells, ...]:
-    return (Cells("channels", a.domain, ("fifo", "words", "honest")),)
+    return (Cells("channels", a.domain, ("fifo", "words", "told", "honest")),)
+
+
+@CARRY_OVER.asks(property=(23, 24))
+def bits_are_carried_over_before_there_are_words(s: State, a: OfPort) -> bool:
+    """The port is one that exists, and there is no event word yet."""
+    channels = s.channels[a.p[0]]
+    return (channels.words == 0) & (a.p[1] > 0) & (a.p[1] < channels.valid)
 
 
 @CARRY_OVER.does(property=(23, 24))
 def no_pending_bit_is_lost_by_the_switch(before: State, after: State, a: OfPort) -> bool:
     """What was pending waits for its word; the port has the default priority."""
-    port = after.ports[a.p]
-    waits = port.saved == (before.ports[a.p].saved | before.signals[a.p].pending)
+    port, old, was = after.ports[a.p], before.ports[a.p], before.signals[a.p].pending
+    waits = (port.saved == (old.saved | was)) & (port.waiting == (old.waiting | was))
     return waits & (port.priority == DEFAULT_PRIORITY)
 
 
@@ -129,24 +154,65 @@ def only_what_waits_for_a_closed_port_is_not_promised(before: State, after: Stat
 
 @CARRY_OVER.touches
 def _carry_over(_: State, a: OfPort) -> tuple[Cells, ...]:
-    return (Cells("ports", a.p, ("saved", "priority")), Cells("channels", a.p[0], ("honest",)))
+    return (Cells("ports", a.p, ("saved", "waiting", "priority")), Cells("channels", a.p[0], ("honest",)))
 
 
 @MORE_WORDS.asks(property=25)
-def words_are_of_the_fifo_abi(s: State, a: OfDomain) -> bool:
-    """The domain uses the FIFO ABI."""
-    return s.channels[a.domain].fifo
+def words_are_of_the_fifo_abi(s: State, a: Locked) -> bool:
+    """The domain uses the FIFO ABI, and nobody else sets up words."""
+    channels = s.channels[a.domain]
+    return channels.fifo & (channels.teller == NOBODY) & (a.n != NOBODY)
 
 
 @MORE_WORDS.does(property=25)
-def a_page_of_words_is_added(before: State, after: State, a: OfDomain) -> bool:
-    """As many ports more have a word as a page has."""
-    return after.channels[a.domain].words == before.channels[a.domain].words + A_PAGE
+def a_page_of_words_is_added(before: State, after: State, a: Locked) -> bool:
+    """As many ports more have a word as a page has; the caller has the event lock."""
+    channels = after.channels[a.domain]
+    return (channels.words == before.channels[a.domain].words + A_PAGE) & (channels.teller == a.n)
 
 
 @MORE_WORDS.touches
-def _more_words(_: State, a: OfDomain) -> tuple[Cells, ...]:
-    return (Cells("channels", a.domain, ("words",)),)
+def _more_words(_: State, a: Locked) -> tuple[Cells, ...]:
+    return (Cells("channels", a.domain, ("words", "teller")),)
+
+
+@PASS_WORD.asks(property=24)
+def only_a_port_is_passed_of_which_nothing_waited(s: State, a: OfDomain) -> bool:
+    """A port with a new word is left, and the next one has kept no event."""
+    channels = s.channels[a.domain]
+    port = s.ports[PortId((a.domain, channels.told))]
+    return (channels.told < channels.words) & Not(port.saved)
+
+
+@PASS_WORD.does(property=24)
+def ports_are_come_to_in_their_order(before: State, after: State, a: OfDomain) -> bool:
+    """The next port is the one behind."""
+    return after.channels[a.domain].told == before.channels[a.domain].told + 1
+
+
+@PASS_WORD.touches
+def _pass_word(_: State, a: OfDomain) -> tuple[Cells, ...]:
+    return (Cells("channels", a.domain, ("told",)),)
+
+
+@END_WORDS.asks(property=24)
+def the_event_lock_is_kept_until_all_is_told(s: State, a: Locked) -> bool:
+    """Every port that exists and has a word was come to, and the caller has no notice to give."""
+    channels = s.channels[a.domain]
+    come = (channels.told == channels.words) | (channels.told >= channels.valid)
+    return come & (s.notices[a.n].stage == Stage.IDLE)
+
+
+@END_WORDS.does(property=24)
+def nobody_has_the_event_lock(_: State, after: State, a: Locked) -> bool:
+    """Nobody sets up words any more; ports that do not exist yet have no event that waits."""
+    channels = after.channels[a.domain]
+    return (channels.teller == NOBODY) & (channels.told == channels.words)
+
+
+@END_WORDS.touches
+def _end_words(_: State, a: Locked) -> tuple[Cells, ...]:
+    return (Cells("channels", a.domain, ("told", "teller")),)
 
 
 @MAKE_WORD.asks(property=25)

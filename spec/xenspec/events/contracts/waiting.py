@@ -159,7 +159,7 @@ def each_port_that_was_looked_at_is_remembered(before: State, after: State, a: P
     old, new = before.waits[a.v], after.waits[a.v]
     seen = after.polled[a.v, a.p[1]].sleep == old.sleeps
     return (Not(new.blocked) | Not(new.polling) | seen) & (
-        new.alone == ((old.looked == NO_PORT) | (old.looked == a.p[1]))
+        new.alone == ((old.looked == NO_PORT) | old.alone & (old.looked == a.p[1]))
     )
 
 
