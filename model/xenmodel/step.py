@@ -11,7 +11,8 @@ A hypercall is a generator that yields after every step (the step itself, so tha
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
+from weakref import WeakSet
 
 from xenspec.vocabulary import Errno
 
@@ -34,10 +35,25 @@ class Refused(Exception):  # noqa: N818 - a refusal is an outcome, not an error
         self.errno = errno
 
 
+class Watcher(Protocol):
+    """Who is told of refusals."""
+
+    def refused(self, refusal: Refused, /) -> None:
+        """Look at a refusal that is about to be raised."""
+        ...
+
+
+WATCHERS: WeakSet[Watcher] = WeakSet()
+"""All who are told, for as long as they live; to watch costs nothing where nothing is refused."""
+
+
 def require(guard: str, condition: bool, errno: Errno) -> None:
     """Refuse the step unless the condition holds."""
     if not condition:
-        raise Refused(guard, errno)
+        refusal = Refused(guard, errno)
+        for watcher in WATCHERS:
+            watcher.refused(refusal)
+        raise refusal
 
 
 WRITES: dict[str, tuple[str, ...]] = {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import gc
 import importlib
 import inspect
 import pkgutil
@@ -12,6 +14,7 @@ import pytest
 
 from tests.refinement.test_transitions import machine
 from xenmodel.memory.rows import HELD, IDLE, REF
+from xenmodel.step import STEPS, WATCHERS, Refused
 from xenproofs.bugs.rewriter import Edit, edited_function
 from xenproofs.judge.actions import ACTIONS, ANY_SLOT
 from xenproofs.judge.contracts import FRAME_CONDITION
@@ -19,6 +22,7 @@ from xenproofs.judge.monitor import Monitor
 from xenproofs.obligations.failing import bare
 from xenproofs.obligations.mutants import judge
 from xenproofs.obligations.proving import Options, StepProof
+from xenproofs.obligations.refusing import NOT_REFUSED
 from xenproofs.obligations.subjects import subject, subjects
 from xenspec.contract import Contract
 from xenspec.domains import contracts as domain_contracts
@@ -115,6 +119,55 @@ def test_a_step_that_does_more_than_it_means_is_noticed() -> None:
     assert FRAME_CONDITION not in found  # the cursor goes back to the first CPU as the type changes
     found = broken("set_m2p", "mmu_update", "m.m2p[flight.frame].pfn = pfn", "m.m2p[5].pfn = pfn", K, 7)
     assert FRAME_CONDITION in found
+
+
+IDLE_FLIGHT: Final = FlightId((VcpuId((1, 0)), 1))
+LIVE: Final = "require('frame is live', frame.ref_count > 0, EINVAL)"
+
+
+def test_a_guard_that_is_too_strong_is_noticed() -> None:
+    stronger = "require('frame is live', frame.ref_count > 7, EINVAL)"
+    assert broken("take_ref", "claim", LIVE, stronger, IDLE_FLIGHT, F, DomId(1)) == {NOT_REFUSED}
+
+
+def test_a_refusal_of_what_is_not_permitted_is_none_of_a_guard_too_strong() -> None:
+    assert not broken("take_ref", "claim", LIVE, LIVE, IDLE_FLIGHT, F, DomId(2))
+
+
+def test_refusals_are_counted_and_those_for_what_no_contract_asks_apart() -> None:
+    monitor = monitored()
+    for step, arguments in (("take_ref", (IDLE_FLIGHT, F, DomId(2))), ("unwind", (K,))):
+        refusal, found = monitor.try_step(subjects()[step].function, monitor.machine, *arguments)
+        assert refusal is not None
+        assert not found
+    assert (monitor.counts().refusals, monitor.counts().unasked) == (1, 1)
+
+
+def test_a_refusal_inside_a_call_is_noticed_after_it() -> None:
+    monitor = monitored()
+    stronger = "require('frame is live', frame.ref_count > 7, EINVAL)"
+    edited = edited_function("xenmodel.memory.claim", "take_ref", (Edit("take_ref", LIVE, stronger),))
+    with pytest.raises(Refused):
+        edited(monitor.machine, IDLE_FLIGHT, F, DomId(1))
+    assert [v.name for v in monitor.after_call(DomId(1))] == [NOT_REFUSED]
+    assert not monitor.after_call(DomId(1))
+
+
+def test_who_watches_no_more_is_told_nothing() -> None:
+    gc.collect()
+    watching = len(WATCHERS)
+    monitor = monitored()
+    assert len(WATCHERS) == watching + 1
+    del monitor
+    gc.collect()
+    assert len(WATCHERS) == watching
+
+
+@pytest.mark.parametrize("name", sorted(STEPS))
+def test_no_step_writes_to_its_parameters(name: str) -> None:
+    tree = ast.parse(inspect.getsource(STEPS[name]))
+    stored = {n.id for n in ast.walk(tree) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+    assert not stored & set(inspect.signature(STEPS[name]).parameters)
 
 
 def test_the_steps_themselves_do_what_they_mean() -> None:

@@ -95,6 +95,7 @@ def test_invariants_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
         assert invariants["violated_total"] == 0
         assert (number(invariants, "evaluated") > 0) is evaluates
         assert bool(invariants["vacuous"]) is evaluates
+        assert invariants["refusals"] == invariants["unasked_refusals"] == 0  # Linux is refused no step here
 
 
 def test_a_difference_is_listed_explained_and_ends_with_1(

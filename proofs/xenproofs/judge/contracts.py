@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from xenmodel.machine import TABLES
 from xenmodel.step import STEPS
 from xenproofs.judge.actions import ACTIONS, ANY_SLOT, Describe
-from xenproofs.judge.adapter import AnyAction, described, members
+from xenproofs.judge.adapter import AnyAction, described, members, table_of
 from xenproofs.judge.refinement import row_of
 from xenproofs.judge.tracking import WrittenByXen
 from xenspec.contract import EVERY, Cells, Those
@@ -99,7 +99,8 @@ class Moment:
             return WrittenByXen(machine.xen_slots, machine.pte)
         if name in self._recorder.journals:
             return Rows(self._recorder.journals[name].store, self._old.get(name, {}))
-        return getattr(self._recorder.machine, name)
+        machine = self._recorder.machine
+        return Rows(table_of(machine, name), {}) if name in TABLES else getattr(machine, name)
 
 
 def breaches(

@@ -31,17 +31,18 @@ from xenmodel.memory.representation import REPRESENTATION
 from xenmodel.step import WRITES, Refused
 from xenproofs.judge.adapter import AnyInvariant, keys_of, stateless
 from xenproofs.judge.authors import Authors
-from xenproofs.judge.bundles import KINDS, OWN_TABLES, Bundle, Dependency, Tally, cells_of
+from xenproofs.judge.bundles import KINDS, OWN_TABLES, Bundle, Dependency, Tally
 from xenproofs.judge.contracts import breaches
-from xenproofs.judge.counting import CELLS, RunningCounts
+from xenproofs.judge.counting import RunningCounts
 from xenproofs.judge.declaring import Declared
 from xenproofs.judge.explain import explain
 from xenproofs.judge.ghost import HolderSets
-from xenproofs.judge.granting import CELLS as GRANT_CELLS
 from xenproofs.judge.granting import GrantBooks, GrantTables
 from xenproofs.judge.holdings import of_frame
+from xenproofs.judge.recorders import recorder_for
 from xenproofs.judge.recording import ALL_FIELDS, Change, Recorder
 from xenproofs.judge.refinement import forbidden
+from xenproofs.judge.refusals import Refusals
 from xenproofs.judge.tracking import Ghosts, StateView, store_of
 from xenspec.events.invariants import SAFETY as EVENTS
 from xenspec.grants.invariants import SAFETY as GRANT_SAFETY
@@ -93,6 +94,10 @@ class Counted:
     invariants: int
     witnessed: int
     """Invariants whose premise was seen to hold."""
+    refusals: int
+    """Refusals of steps that were held against the step's contract."""
+    unasked: int
+    """Refusals for what no contract asks."""
 
 
 @dataclass(slots=True)
@@ -110,6 +115,8 @@ class Monitor:
     declared: Declared
     sets: HolderSets | None
     """The holders as steps tell them, in step mode."""
+    refusals: Refusals
+    """What steps were refused."""
     actor: DomId = DomId(0)
     """The domain whose call is being made."""
     _by_table: dict[str, Concerned] = field(default_factory=dict[str, Concerned])
@@ -138,9 +145,8 @@ class Monitor:
         if sequential and not steps:
             chosen = [invariant for invariant in chosen if invariant.key != "FlightId"]
         sets = HolderSets.of(machine) if steps else HolderSets()
-        recorder = _recorder(machine, sets, chosen, steps=steps, sequential=sequential)
-        authors = Authors(recorder)
-        books = GrantTables.watched(recorder)
+        recorder = recorder_for(machine, sets, chosen, steps=steps, sequential=sequential)
+        authors, books = Authors(recorder), GrantTables.watched(recorder)
         ghosts = Ghosts(sets.counts, sets.held, authors.table, books.granted, books.pins, books.shares)
         view = StateView.of(recorder.machine, ghosts)
         bundles = {
@@ -158,6 +164,7 @@ class Monitor:
             grants=GrantBooks(recorder, books, store_of(authors.table)),
             declared=Declared(recorder.layouts),
             sets=sets if steps else None,
+            refusals=Refusals(recorder),
         )
         monitor._find_dependencies()
         return monitor
@@ -189,6 +196,7 @@ class Monitor:
         self.authors.begin()
         self.grants.start()
         self.recorder.drain()
+        self.refusals.watch()
         return self.check_all()
 
     def check_all(self) -> list[Violation]:
@@ -243,7 +251,8 @@ class Monitor:
 
     def _run(self) -> list[Violation]:
         failed = [failure for bundle in self.bundles.values() if bundle.dirty for failure in bundle.run()]
-        return [self._violation(invariant, key) for invariant, key in failed]
+        told = [Violation(*breach) for breach in self.refusals.taken()]
+        return told + [self._violation(invariant, key) for invariant, key in failed]
 
     def _violation(self, invariant: AnyInvariant, key: Hashable) -> Violation:
         detail = explain(invariant, self.view, key)
@@ -368,33 +377,10 @@ class Monitor:
             evaluated=sum(self.evaluated().values()),
             invariants=len(tallies),
             witnessed=sum(tally.witnessed for tally in tallies),
+            refusals=self.refusals.checked,
+            unasked=self.refusals.unasked,
         )
 
     def vacuous(self) -> list[str]:
         """Return the invariants whose premise was never seen to hold."""
         return [tally.invariant.name for tally in self.tallies() if not tally.witnessed]
-
-
-def _recorder(
-    machine: Machine, sets: HolderSets, chosen: list[AnyInvariant], *, steps: bool, sequential: bool
-) -> Recorder:
-    """Return what records a machine's changes: all of them, or those that the invariants name."""
-    if steps:
-        recorder = Recorder.over(machine, sets)
-        sets.recorded(recorder)
-        return recorder
-    recorder = Recorder.over(machine, wanted=_wanted(chosen) if sequential else None)
-    recorder.layouts.add("counts", ("typed", "general", "own", "uses"))
-    return recorder
-
-
-def _wanted(chosen: list[AnyInvariant]) -> dict[str, set[str]]:
-    """Return the fields that invariants, and the counting of holders and uses of grants, read; no flights."""
-    wanted: dict[str, set[str]] = {}
-    cells = [(table, name) for needs in (CELLS, GRANT_CELLS) for table in needs for name in needs[table]]
-    for key_type in dict.fromkeys(invariant.key for invariant in chosen):
-        cells += cells_of(key_type, [i for i in chosen if i.key == key_type])
-    for table, name in cells:
-        if table != "flights":
-            wanted.setdefault(table, set()).add(name)
-    return wanted

@@ -74,8 +74,8 @@ class Loader:
 def load(found: Counterexample) -> Machine:
     """Return a machine in the state that was found."""
     loader = Loader(found)
-    count = sum(cell.startswith("cpus.epoch") for cell in found.cells)
-    machine = plain_machine(MemoryMap(((0, 1 << 16),), 1 << 16), cpu_count=max(count, 1))
+    count = _number(loader.value(found.cells["cpu_count"]))
+    machine = plain_machine(MemoryMap(((0, 1 << 16),), 1 << 16), cpu_count=count)
     for cell, text in found.cells.items():
         parsed = CELL.match(cell)
         if parsed is None or parsed.group(1) not in (*SCHEMA, "words"):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from xenmodel.abi.event import QUEUES, WORD_PORTS
 from xenproofs.obligations.grant_instance import exact_sizes
 from xenproofs.obligations.instance import SMALL, Instance
 from xenproofs.symbolic import terms
@@ -20,14 +21,14 @@ from xenproofs.symbolic.values import lift
 from xenspec.vocabulary import DOMID_INVALID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from xenproofs.symbolic.state import SymbolicMachine
 
 DOMAINS: Final = (0, 1)
 NUMBERS: Final = (0, 1)
 """Of virtual CPUs."""
-PORTS: Final = (0, 1, 2, 3)
+PORTS: Final = (0, 1, 2, WORD_PORTS - 1)
 PRIORITIES: Final = (0, 7)
 TABLES: Final = (*EVENT_TABLES, "domains", "event_frames")
 """The tables that statements about event channels read."""
@@ -53,10 +54,15 @@ RANGES: Final[dict[str, tuple[int, ...]]] = {
     **dict.fromkeys(("ports.priority", "ports.last_priority", "notices.priority"), PRIORITIES),
     **dict.fromkeys(("ports.remote_domain", "notices.domain"), (*DOMAINS, int(DOMID_INVALID))),
     "ports.virq": (0, 3),
-    "ports.pirq": (5,),
+    "ports.pirq": (5, 6),
     "domains.vcpus": (0, 1, 2),
 }
 """What fields hold that name something."""
+OUTSIDE: Final[Mapping[str, tuple[Term, ...]]] = {
+    "port": (integer(-1),),
+    "priority": (integer(-1), integer(QUEUES)),
+}
+"""Arguments that name nothing."""
 
 
 def _vcpu(domain: int, number: int) -> Term:
@@ -67,8 +73,8 @@ def _integers(values: Iterable[int]) -> tuple[Term, ...]:
     return tuple(integer(v) for v in values)
 
 
-def event_instance() -> Instance:
-    """Return the finite instance."""
+def event_instance(*, outside: bool = False) -> Instance:
+    """Return the finite instance; with an outside, an argument may be no port or priority."""
     frame = symbol("frame_0", FRAME)
     universe = {
         "vcpu": (*(_vcpu(d, n) for d in DOMAINS for n in NUMBERS), _vcpu(int(DOMID_INVALID), 0)),
@@ -77,13 +83,14 @@ def event_instance() -> Instance:
         "bank": _integers((0,)),
         "priority": _integers(PRIORITIES),
         "virq": _integers((0, 3)),
-        "pirq": _integers((5,)),
+        "pirq": _integers((5, 6)),
         "index": _integers(NUMBERS),
         "frame": (frame,),
     }
     frames = f"(declare-datatypes ((Frame 0)) ((({frame}) ({NO_FRAME}))))"
     given = VCPU_NAMES | {"Frame", str(frame), str(NO_FRAME)}
-    return Instance(SMALL, Finite(universe), f"{VCPU_DATATYPE}\n{frames}", given)
+    beyond = OUTSIDE if outside else {}
+    return Instance(SMALL, Finite(universe), f"{VCPU_DATATYPE}\n{frames}", given, beyond)
 
 
 def event_exact(state: SymbolicMachine, made: Instance) -> list[Term]:

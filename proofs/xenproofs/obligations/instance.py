@@ -6,7 +6,7 @@ xenmodel.abi themselves. What is satisfiable is a concrete state, which the exec
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from xenmodel.abi import descriptor, pte
@@ -16,14 +16,17 @@ from xenproofs.symbolic import terms
 from xenproofs.symbolic.bitvectors import BITS, meaning, word_literal
 from xenproofs.symbolic.ghost import HOLDERS
 from xenproofs.symbolic.scope import Finite
-from xenproofs.symbolic.sorts import FLIGHT, FRAME, K_FRAME, NO_FRAME, REF, REF_DATATYPE, VCPU
+from xenproofs.symbolic.sorts import FLIGHT, FRAME, K_FRAME, MADE_VCPU, NO_FRAME, REF, REF_DATATYPE, VCPU
 from xenproofs.symbolic.state import CPU_COUNT
 from xenproofs.symbolic.terms import INT, Sort, Term, integer, interpreted, symbol, variable
 from xenproofs.symbolic.words import PRESENT, TARGET
 from xenspec.memory.descriptors import harmless
-from xenspec.vocabulary import DOMID_INVALID, DOMID_IO, SLOTS
+from xenspec.table import XEN_FIRST_SLOT
+from xenspec.vocabulary import DOMID_IDLE, DOMID_INVALID, DOMID_IO, SLOTS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from xenproofs.symbolic.state import SymbolicMachine
 
 
@@ -37,12 +40,20 @@ class Size:
     vcpus: int
     flights: int = 3
     domains: tuple[int, ...] = (0, 1, int(DOMID_INVALID))
+    outside: bool = False
+    """Whether arguments may also name what does not exist: a CPU, a slot, no frame at all."""
 
 
 SMALL: Final = Size(frames=3, slots=(0, 511), cpus=1, vcpus=1)
 WIDE: Final = Size(
     frames=4, slots=(0, 1, 511), cpus=2, vcpus=2, domains=(0, 1, int(DOMID_IO), int(DOMID_INVALID))
 )
+IDLE: Final = Size(
+    frames=2, slots=(0, 511), cpus=1, vcpus=3, domains=(0, 1, int(DOMID_IDLE), int(DOMID_INVALID))
+)
+"""Virtual CPUs that take turns, one of them the one that a CPU with no other runs."""
+XENS: Final = Size(frames=2, slots=(0, XEN_FIRST_SLOT, 511), cpus=1, vcpus=1)
+"""With a slot of a top-level table that is Xen's own."""
 
 
 def _named(prefix: str, sort: Sort, count: int) -> tuple[Term, ...]:
@@ -57,6 +68,17 @@ class Instance:
     scope: Finite
     preamble: str
     given: frozenset[str]
+    outside: Mapping[str, tuple[Term, ...]] = field(default_factory=dict[str, "tuple[Term, ...]"])
+    """By kind, what an argument may be beside what exists."""
+
+
+OUTSIDE: Final[Mapping[str, tuple[Term, ...]]] = {
+    "frame": (NO_FRAME,),
+    "slot": (integer(-1), integer(SLOTS)),
+    "which": (integer(-1), integer(2), integer(3)),
+    "level": (integer(0), integer(4)),
+}
+"""Arguments that name nothing."""
 
 
 def _integers(values: tuple[int, ...]) -> tuple[Term, ...]:
@@ -70,7 +92,7 @@ def _universe(size: Size) -> dict[str, tuple[Term, ...]]:
         "vcpu": _named("vcpu", VCPU, size.vcpus),
         "slot": _integers(size.slots),
         "domain": _integers(size.domains),
-        "cpu": _integers(tuple(range(size.cpus))),
+        "cpu": _integers(tuple(range(size.cpus + size.outside))),
         "page": _integers((0,)),
         "index": _integers((0,)),
         "level": _integers((1, 2, 3)),
@@ -148,7 +170,7 @@ def instance(size: Size) -> Instance:
     ]
     keys = (*universe["frame"], NO_FRAME, *universe["flight"], *universe["vcpu"])
     given = frozenset({"Frame", "Flight", "Vcpu", "Word", *definitions, *map(str, keys)})
-    return Instance(size, Finite(universe), "\n".join(lines), given)
+    return Instance(size, Finite(universe), "\n".join(lines), given, OUTSIDE if size.outside else {})
 
 
 def exact(state: SymbolicMachine, made: Instance) -> list[Term]:
@@ -163,12 +185,24 @@ def exact(state: SymbolicMachine, made: Instance) -> list[Term]:
         found.append(terms.disjunction(terms.equal(next_slot, integer(n)) for n in next_slots))
         for slot in scope.universe["slot"]:
             found.append(_names_a_frame(state.words.field.read((f, slot))))
-    for table, field in (("frames", "owner"), ("vcpus", "domain"), ("tlb", "domain"), ("prefixes", "domain")):
-        held = state.tables[table].field(field)
+    for table, name in (("frames", "owner"), ("vcpus", "domain"), ("tlb", "domain"), ("prefixes", "domain")):
+        held = state.tables[table].field(name)
         found.append(
             scope.forall(state.tables[table].kinds, lambda ks, h=held: _inside(h.read(ks), size.domains), "d")  # type: ignore[misc]
         )
     found.append(scope.forall(state.prefixes.kinds, lambda ks: _leads_somewhere(state, ks), "p"))
+    return found + (_idle(state, made) if int(DOMID_IDLE) in size.domains else [])
+
+
+def _idle(state: SymbolicMachine, made: Instance) -> list[Term]:
+    """Return that the first virtual CPUs are those that a CPU with no other runs, and no others are."""
+    found: list[Term] = []
+    cpus, vcpus = made.scope.universe["cpu"], made.scope.universe["vcpu"]
+    for n, vcpu in enumerate(vcpus):
+        of_idle = terms.equal(state.vcpus.field("domain").read((vcpu,)), integer(int(DOMID_IDLE)))
+        found.append(of_idle if n < len(cpus) else terms.negation(of_idle))
+    for cpu, vcpu in zip(cpus, vcpus, strict=False):
+        found.append(terms.equal(terms.apply(MADE_VCPU, integer(int(DOMID_IDLE)), cpu), vcpu))
     return found
 
 

@@ -1,37 +1,73 @@
 """The mutant run: each guard and statement of each step dropped in turn, and who notices.
 
 `python -m xenproofs.obligations.mutants [--jobs N] [STEP …]` proves each mutant as it would prove the step.
-Where an obligation is left unproved it looks for a state that shows what is broken. The table tells of each
-mutant:
+Where an obligation is left unproved it looks for a state that shows what is broken, in one finite instance
+after the other (`BOUNDS`), and really runs the mutant from it. The table tells of each mutant:
 
 - `broken`: a state was found, and what falls there; or a refusal has written, or a write is not declared;
 - `unproved`: no solver proves it any more, and no state was found within the bound of work;
 - `vacuous`: no path ends well;
 - `does not run`: the text without the statement makes no step;
-- `survives`: everything is still proved. The guard is there for the errno, or for what no invariant says.
+- `redundant`: everything is still proved, and a solver proves that the statement changes nothing: the guard
+  holds wherever the others do, or what it writes stands there already;
+- `survives`: everything is still proved, and the statement does change something that no invariant and no
+  contract speaks of.
+
+`explained.py` says of those that are not broken why.
 """
 
 from __future__ import annotations
 
 import sys
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from typing import Final
 
 from xenmodel.step import WRITES
 from xenproofs.bugs.dropping import droppable
 from xenproofs.bugs.rewriter import Edit, edited_function
+from xenproofs.obligations.concrete import run_counterexample
+from xenproofs.obligations.explained import EXPLAINED
 from xenproofs.obligations.failing import bare
+from xenproofs.obligations.instance import IDLE, SMALL, XENS, Size
 from xenproofs.obligations.outcomes import Kind
 from xenproofs.obligations.proving import Options, StepProof
-from xenproofs.obligations.refuter import refute
+from xenproofs.obligations.redundancy import is_redundant
+from xenproofs.obligations.refuter import Counterexample, refute
 from xenproofs.obligations.subjects import subject, subjects
+from xenproofs.obligations.widths import narrow_counters
 
 RLIMIT: Final = 1_000_000
 """Z3's bound for one obligation of a mutant: the longest proof of a step takes less."""
-REFUTER_RLIMIT: Final = 20_000_000
 NOTICED: Final = frozenset({"broken", "unproved", "vacuous", "does not run"})
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A finite instance in which a state is looked for."""
+
+    name: str
+    size: Size = SMALL
+    narrow: bool = False
+    """Whether counters are so narrow that a few holders fill them."""
+    rlimit: int = 20_000_000
+    all_statements: bool = True
+    """Whether any statement may break; else one of those that were not proved."""
+
+
+BOUNDS: Final = (
+    Bound("small", all_statements=False),
+    Bound("small"),
+    Bound("outside", replace(SMALL, outside=True)),
+    Bound("idle", IDLE),
+    Bound("narrow", narrow=True),
+    Bound("xens", XENS),
+    Bound("small", rlimit=60_000_000),
+    Bound("outside", replace(SMALL, outside=True), rlimit=60_000_000),
+)
+"""Looked at one after the other, the cheapest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,40 +80,54 @@ class Fate:
     fate: str
     by: tuple[str, ...] = ()
     """What falls, or is not proved any more."""
+    bound: str = ""
+    """The finite instance that shows it."""
 
 
 def judge(step: str, edit: Edit) -> Fate:
     """Prove a step without one of its statements."""
     whole = subjects()[step]
     dropped = edit.old.splitlines()[0]
+    options = Options(cache=False, rlimit=RLIMIT, first_failure=True)
     try:
         function = edited_function(whole.module, step, (edit,))
-        edited = subject(step, function, frozenset(WRITES[step]))
-        options = Options(cache=False, rlimit=RLIMIT, first_failure=True)
-        report = StepProof(edited, options).prove()
+        report = StepProof(subject(step, function, frozenset(WRITES[step])), options).prove()
     except (AttributeError, NameError, TypeError) as error:
         return Fate(step, dropped, "does not run", (str(error),))
     failed = report.failed
     if not failed:
-        return Fate(step, dropped, "survives")
+        return Fate(step, dropped, "redundant" if is_redundant(whole, edit, options) else "survives")
     names = tuple(dict.fromkeys(bare(o.statement) for o in failed))
     kinds = {o.kind for o in failed}
     if kinds == {Kind.VACUOUS}:
         return Fate(step, dropped, "vacuous", names)
     if Kind.VIOLATED in kinds:
         return Fate(step, dropped, "broken", names)
-    found = refute(edited, names, rlimit=REFUTER_RLIMIT).found
-    return (
-        Fate(step, dropped, "unproved", names)
-        if found is None
-        else Fate(step, dropped, "broken", found.broken)
-    )
+    for bound in BOUNDS:
+        found = shown(step, edit, bound, names)
+        if found is not None:
+            return Fate(step, dropped, "broken", found.broken, bound.name)
+    return Fate(step, dropped, "unproved", names)
+
+
+def shown(step: str, edit: Edit, bound: Bound, names: tuple[str, ...]) -> Counterexample | None:
+    """Return a state of an instance that a mutant breaks, and from which it was really run to a good end."""
+    with narrow_counters() if bound.narrow else nullcontext():
+        function = edited_function(subjects()[step].module, step, (edit,))
+        edited = subject(step, function, frozenset(WRITES[step]))
+        only = () if bound.all_statements else names
+        found = refute(edited, only, bound.size, rlimit=bound.rlimit, label=bound.name).found
+        if found is None or run_counterexample(edited, found).outcome != "done":
+            return None
+        return found
 
 
 def line_of(fate: Fate) -> str:
     """Return a row of the table."""
+    where = f" ({fate.bound})" if fate.bound not in ("", BOUNDS[0].name) else ""
     by = f": {', '.join(fate.by)}" if fate.by else ""
-    return f"{fate.step}: without `{fate.dropped}`: {fate.fate}{by}"
+    why = EXPLAINED.get((fate.step, fate.dropped), "")
+    return f"{fate.step}: without `{fate.dropped}`: {fate.fate}{where}{by}" + f" [{why}]" * bool(why)
 
 
 def main(names: list[str]) -> int:

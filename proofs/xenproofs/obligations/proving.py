@@ -201,7 +201,7 @@ class StepProof:
     def _goals(self, path: Path, machine: SymbolicMachine) -> list[Goal]:
         """Return what must hold after a path."""
         own = self.realm if self.realm == GRANTS else MEMORY
-        goals = [Goal(f"{name} ({n})", claim, (), own) for n, (name, claim) in enumerate(path.claims)]
+        goals = [Goal(f"{name} ({n})", claim, (), self.realm) for n, (name, claim) in enumerate(path.claims)]
         after = {s.name: s.formula(machine) for s in self.start.statements}
         for s in self.start.statements:
             if after[s.name] is self.start.formulas[s.name]:

@@ -18,17 +18,20 @@ from xenproofs.solvers.z3_solver import Z3
 from xenproofs.symbolic import terms
 from xenproofs.symbolic.axioms import COUNTING
 from xenproofs.symbolic.paths import Path, explore
-from xenproofs.symbolic.sorts import FLIGHT_VCPU
-from xenproofs.symbolic.state import EVENT_TABLES, GRANT_TABLES, SCHEMA, SymbolicMachine
+from xenproofs.symbolic.sorts import FLIGHT_VCPU, K_FRAME, NO_FRAME
+from xenproofs.symbolic.state import CPU_COUNT, EVENT_TABLES, GRANT_TABLES, SCHEMA, SymbolicMachine
 from xenproofs.symbolic.terms import BOOL, Term, symbol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from xenproofs.obligations.statements import Statement
     from xenproofs.obligations.subjects import Subject
 
 ALL_AXIOMS: Final = frozenset(axiom.name for axiom in COUNTING)
 RLIMIT: Final = 60_000_000
+SHOWN_OUTSIDE: Final = frozenset({"frames", "prefixes", "words"})
+"""Tables of which a step that is given what does not exist may read the row all the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +67,12 @@ class Start:
 
 
 @cache
-def start(size: Size, *, grants: bool = False) -> tuple[Instance, Start]:
-    """Return the instance and the state before, with grant tables if asked."""
+def start(size: Size, *, grants: bool = False, label: str = "") -> tuple[Instance, Start]:
+    """Return the instance and the state before, with grant tables if asked.
+
+    `label` tells instances of one size apart, between which what the statements say is not the same.
+    """
+    del label
     if grants:
         size = replace(size, slots=(0, 1, 511))
     made = instance(size)
@@ -81,9 +88,9 @@ def start(size: Size, *, grants: bool = False) -> tuple[Instance, Start]:
 
 
 @cache
-def start_of_events() -> tuple[Instance, Start]:
+def start_of_events(*, outside: bool = False) -> tuple[Instance, Start]:
     """Return the instance of event channels and the state before."""
-    made = event_instance()
+    made = event_instance(outside=outside)
     path = Path((), lambda _: True, running=False)
     state = SymbolicMachine(path, made.scope)
     by_name = {s.name: s.formula(state) for s in statements() if s.realm == EVENTS}
@@ -99,8 +106,9 @@ def _cells(made: Instance, before: Start, subject: Subject) -> dict[str, Term]:
         table = f.name.split(".")[0]
         if table not in (*shown, "words") or (table == "words" and "frames" not in shown):
             continue
-        for keys in _product(made, [kind.name for kind in kinds[table]]):
+        for keys in _product(made, [kind.name for kind in kinds[table]], beyond=table in SHOWN_OUTSIDE):
             found[f"{f.name}({', '.join(str(k) for k in keys)})"] = terms.apply(f.before, *keys)
+    found["cpu_count"] = CPU_COUNT
     for flight in made.scope.universe.get("flight", ()):
         found[f"flight_vcpu({flight})"] = terms.apply(FLIGHT_VCPU, flight)
     for held in (state.ghost.typed, state.ghost.general) if "frames" in shown else ():
@@ -112,31 +120,41 @@ def _cells(made: Instance, before: Start, subject: Subject) -> dict[str, Term]:
     return found
 
 
-def _product(made: Instance, names: list[str]) -> list[tuple[Term, ...]]:
+def _product(made: Instance, names: list[str], *, beyond: bool = False) -> list[tuple[Term, ...]]:
     keys: list[tuple[Term, ...]] = [()]
     for name in names:
-        keys = [(*k, value) for k in keys for value in made.scope.universe[name]]
+        values = made.scope.universe[name] + (made.outside.get(name, ()) if beyond else ())
+        keys = [(*k, value) for k in keys for value in values]
     return keys
 
 
 def _arguments(made: Instance, before: Start, subject: Subject) -> list[Term]:
-    """Return that the arguments lie inside the universe."""
+    """Return that the arguments lie inside the universe, or outside where the instance has an outside."""
     found = subject.preconditions(before.state)
     for p in subject.parameters:
         for kind, constant in zip(p.kinds, p.constants, strict=True):
-            values = made.scope.universe.get(kind.name, ())
+            values = made.scope.universe.get(kind.name, ()) + made.outside.get(kind.name, ())
             if kind.name not in ("number", "word", "bool", "frame"):
                 found.append(terms.disjunction(terms.equal(constant, v) for v in values))
-            if kind.name == "frame":
-                found.append(terms.negation(terms.equal(constant, symbol("no_frame", constant.sort))))
+            if kind.name == "frame" and NO_FRAME not in values:
+                found.append(terms.negation(terms.equal(constant, NO_FRAME)))
     return found
 
 
-def refute(subject: Subject, only: Sequence[str] = (), size: Size = SMALL, rlimit: int = RLIMIT) -> Search:
+def refute(
+    subject: Subject,
+    only: Sequence[str] = (),
+    size: Size = SMALL,
+    *,
+    rlimit: int = RLIMIT,
+    label: str = "",
+) -> Search:
     """Look for a state from which the step breaks a statement (one of `only`, if given)."""
     realm = realm_of_step(subject.subsystem, subject.writes)
     grants = realm == GRANTS or bool(set(only) & _of_grants())
-    made, before = start_of_events() if realm == EVENTS else start(size, grants=grants)
+    made, before = (
+        start_of_events(outside=size.outside) if realm == EVENTS else start(size, grants=grants, label=label)
+    )
     began = time.perf_counter()
     machines: list[SymbolicMachine] = []
 
@@ -149,7 +167,7 @@ def refute(subject: Subject, only: Sequence[str] = (), size: Size = SMALL, rlimi
     for path in explore(run, lambda _: True, ALL_AXIOMS):
         if path.outcome != "done":
             continue
-        goals = _goals(subject, path, machines[-1], before, only)
+        goals = _goals(subject, path, machines[-1], (made, before), only)
         if not goals:
             continue
         answer = _ask(made, before, subject, path, goals, rlimit)
@@ -166,16 +184,28 @@ def _of_grants() -> frozenset[str]:
     return frozenset(s.name for s in statements() if s.realm == GRANTS)
 
 
+def _at_no_frame(s: Statement, machine: SymbolicMachine, made: Instance) -> list[Term]:
+    """Return what a statement about frames says of the number that is none, where an argument may be it."""
+    if s.kinds != (K_FRAME,) or NO_FRAME not in made.outside.get(K_FRAME.name, ()):
+        return []
+    return [s.instance(machine, (NO_FRAME,))]
+
+
 def _goals(
-    subject: Subject, path: Path, machine: SymbolicMachine, before: Start, only: Sequence[str]
+    subject: Subject,
+    path: Path,
+    machine: SymbolicMachine,
+    start_of: tuple[Instance, Start],
+    only: Sequence[str],
 ) -> dict[str, Term]:
+    made, before = start_of
     goals: dict[str, Term] = {}
     for name, claim in path.claims:
         goals[name] = terms.conjunction([goals.get(name, terms.TRUE), claim])
     for s in statements():
         known = before.by_name.get(s.name)
         if known is not None and (after := s.formula(machine)) is not known:
-            goals[s.name] = after
+            goals[s.name] = terms.conjunction([after, *_at_no_frame(s, machine, made)])
     goals |= dict(contract_goals(subject, before.state, machine))
     return {n: g for n, g in goals.items() if g is not terms.TRUE and (not only or n in only)}
 

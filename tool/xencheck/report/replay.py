@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator, Mapping, Sequence
 
-    from xenproofs.judge.replay.report import Breach, Compared, Difference, ReplayReport, Tally
+    from xenproofs.judge.replay.report import Breach, Checked, Compared, Difference, ReplayReport, Tally
 
 Json: TypeAlias = "int | float | str | bool | Sequence[Json] | Mapping[str, Json] | None"
 
@@ -34,13 +34,7 @@ def as_json(report: ReplayReport, explanation: Sequence[str] = ()) -> dict[str, 
         "assumed": _counts(report.assumed),
         "not_modelled": _counts(report.not_modelled),
         "continuations": report.tails,
-        "invariants": {
-            "instances": report.checked.instances,
-            "evaluated": report.checked.evaluated,
-            "violated_total": report.checked.violated,
-            "violated": [_breach(one) for one in report.checked.first],
-            "vacuous": report.checked.vacuous,
-        },
+        "invariants": _checked(report.checked),
         "seconds": round(report.seconds, 3),
     }
     if report.expectation is not None:
@@ -55,6 +49,18 @@ def as_json(report: ReplayReport, explanation: Sequence[str] = ()) -> dict[str, 
     if report.interrupted:
         document["interrupted"] = True
     return document
+
+
+def _checked(checked: Checked) -> Json:
+    return {
+        "instances": checked.instances,
+        "evaluated": checked.evaluated,
+        "violated_total": checked.violated,
+        "violated": [_breach(one) for one in checked.first],
+        "vacuous": checked.vacuous,
+        "refusals": checked.refusals,
+        "unasked_refusals": checked.unasked,
+    }
 
 
 def _difference(one: Difference) -> dict[str, Json]:
@@ -120,6 +126,10 @@ def _lines(report: ReplayReport, explanation: Sequence[str]) -> Iterator[str]:
         yield (
             f"  invariants      {checked.violated:,} violated, {checked.instances:,} instances, "
             f"{checked.evaluated:,} evaluations; never exercised: {', '.join(checked.vacuous) or 'none'}"
+        )
+        yield (
+            f"  refusals        {checked.refusals:,} of what contracts do not permit; "
+            f"{checked.unasked:,} for what no contract asks"
         )
     yield from _expected(report)
     yield _verdict(report)

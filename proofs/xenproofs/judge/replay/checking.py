@@ -71,6 +71,7 @@ class Checking:
         counted = self.monitor.counts()
         checked.instances, checked.evaluated = counted.instances, counted.evaluated
         checked.vacuous = self.monitor.vacuous()
+        checked.refusals, checked.unasked = counted.refusals, counted.unasked
 
 
 def key_text(key: object) -> str:

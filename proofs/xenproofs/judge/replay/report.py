@@ -117,6 +117,10 @@ class Checked:
     first: list[Breach] = field(default_factory=list[Breach])
     vacuous: list[str] = field(default_factory=list[str])
     """Invariants no instance of which had its premise hold."""
+    refusals: int = 0
+    """Refusals of steps that were held against the step's contract."""
+    unasked: int = 0
+    """Refusals for what no contract asks."""
 
     def add(self, breach: Breach) -> None:
         """Note one that is violated."""
