@@ -11,7 +11,7 @@ import pytest
 from tests.explorer.taking import rows_of, take
 from xencheck.cli import run as command
 from xencheck.exits import Exit
-from xenproofs.explorer.grants.places import GRANTER, MAPPER
+from xenproofs.explorer.grants.places import GRANTER, MAPPER, SECOND
 from xenproofs.explorer.grants.scopes import EXPLORED, SCOPES
 from xenproofs.explorer.search import Explorer
 from xenproofs.machines.faults import GRANTS
@@ -38,6 +38,11 @@ DEEP_COUNTS: Final = {
     ("layout", True): (1133, 13596, 12, True),
     ("cached", True): (819, 9009, 11, True),
     ("death of devices", True): (778, 6620, 11, True),
+    ("either", True): (1429, 18577, 10, True),
+    ("two for either", True): (487, 7792, 6, True),
+    ("either dies", True): (535, 3846, 8, True),
+    ("either cached", True): (440, 6600, 9, True),
+    ("paused either", True): (4149, 41750, 10, True),
     ("paused", True): (4323, 29187, 12, True),
     ("paused copy", True): (1883, 9678, 8, True),
     ("paused parts", True): (638, 4038, 5, True),
@@ -54,6 +59,15 @@ def test_it_visits_what_it_is_known_to_visit(scope: str, *, symmetry: bool) -> N
     found = (report.states, report.transitions, report.depth, report.complete)
     assert not report.violations
     assert found == KNOWN[scope, symmetry]
+
+
+def test_an_entry_in_use_by_another_is_found_where_two_domains_map() -> None:
+    fault = GRANTS["grant_of_another_domain"]
+    (violation,) = Explorer(SCOPES["either"], fault=fault).run().violations
+    assert violation.invariant in fault.breaks
+    assert len(violation.story) == 3
+    assert violation.story[1].startswith(f"dom{MAPPER}")
+    assert violation.story[2].startswith(f"dom{SECOND}")
 
 
 def test_every_scope_has_its_numbers_checked_in() -> None:

@@ -75,8 +75,8 @@ class SmallScope(Protocol):
         ...
 
     @property
-    def author(self) -> DomId:
-        """By whose calls entries of other domains' frames come about."""
+    def author(self) -> DomId | None:
+        """By whose calls entries of other domains' frames come about; None: each table's owner."""
         ...
 
     def domain_of(self, vcpu: int, /) -> DomId:

@@ -40,11 +40,11 @@ class Authors:
             if self._is_foreign(e, row):
                 self.table[e].domain = self._owner(e[0])
 
-    def note(self, changes: Iterable[Change], actor: DomId) -> list[Change]:
-        """Take the entries that changed as linked by `actor`; return the changes of authors."""
+    def note(self, changes: Iterable[Change], actor: DomId | None) -> list[Change]:
+        """Take what changed as linked by `actor`, or by the tables' owners; return the changes of authors."""
         known = self.table.store
         for e in keys_of(changes, self._entries):
             row = self._entries[e]
             if row.linked and (e in known or self._is_foreign(e, row)):
-                self.table[e].domain = actor
+                self.table[e].domain = self._owner(e[0]) if actor is None else actor
         return self.table.changes()

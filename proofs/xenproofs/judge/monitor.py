@@ -117,7 +117,7 @@ class Monitor:
     """The holders as steps tell them, in step mode."""
     refusals: Refusals
     """What steps were refused."""
-    actor: DomId = DomId(0)
+    actor: DomId | None = DomId(0)
     """The domain whose call is being made."""
     _by_table: dict[str, Concerned] = field(default_factory=dict[str, Concerned])
     _concerned: dict[str, dict[int, Concerned]] = field(default_factory=dict[str, dict[int, Concerned]])
@@ -206,8 +206,8 @@ class Monitor:
                 bundle.mark(key)
         return self._run()
 
-    def after_call(self, actor: DomId) -> list[Violation]:
-        """Evaluate what a call of `actor` changed."""
+    def after_call(self, actor: DomId | None) -> list[Violation]:
+        """Evaluate what a call of `actor` changed; None: calls of several, each in tables of its own."""
         self.actor = actor
         return self.after(self.recorder.drain())
 

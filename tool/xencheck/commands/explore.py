@@ -48,7 +48,8 @@ def command(subsystem: str, name: str, **options: Unpack[Options]) -> Exit:
     consistency, store buffers as of x86 and of Arm), each also "wide" (two slots, 32-bit indices at the wrap)
     and "two" (two slots, for ever); "sc lazy", "hostile frontend", "hostile frontend two", "hostile backend".
     Scopes of grants: map, two, "by entry", devices, own, replace, copy, parts, transfer, layout, cached,
-    death, "death of devices" (whole calls); paused, "paused copy", "paused death", "paused layout", "paused
+    death, "death of devices", either, "two for either", "either dies", "either cached" (whole calls);
+    paused, "paused copy", "paused death", "paused either", "paused layout", "paused
     parts", "paused transfer" (a call left standing while others make whole ones); interleaved.
     Scopes of event channels: send, mask, sleep, polls, close, retarget, timer, ports, each in either ABI
     ("send 2l", "send fifo"); "reset 2l", "priority fifo".

@@ -32,6 +32,7 @@ from xenproofs.explorer.grants.places import (
     GRANTER,
     L1_TABLE,
     MAPPER,
+    SECOND,
     address,
     data,
     frame,
@@ -55,7 +56,6 @@ HALF: Final = PAGE_SIZE // 2
 RIGHTS: Final = {PERMIT: "rw", FOR_READING: "ro", PART: "its first half"}
 SOURCE_WORD: Final = 8
 """Bytes that a copy moves."""
-L1_FRAME: Final = frame(MAPPER, L1_TABLE)
 
 
 def _stored(domain: DomId, ref: int, flags: int, to: DomId, f: int) -> Hardware:
@@ -83,6 +83,16 @@ def _entries(scope: GrantScope, _: VcpuId) -> Iterator[Action]:
             f = data(GRANTER, number)
             text = f"entry {ref} := {frame_name(f)} {RIGHTS[flags]} for dom{MAPPER}"
             yield Action(text, _stored(GRANTER, ref, flags, MAPPER, f))
+
+
+def _for_either(scope: GrantScope, _: VcpuId) -> Iterator[Action]:
+    """Grant a frame to either mapping domain, to write or to read; revoke."""
+    for ref in scope.refs:
+        yield Action(f"entry {ref} := nothing", _stored(GRANTER, ref, 0, DomId(0), 0))
+        for number, to, flags in product(range(scope.frames), (MAPPER, SECOND), (PERMIT, FOR_READING)):
+            f = data(GRANTER, number)
+            text = f"entry {ref} := {frame_name(f)} {RIGHTS[flags]} for dom{to}"
+            yield Action(text, _stored(GRANTER, ref, flags, to, f))
 
 
 def _parts(scope: GrantScope, _: VcpuId) -> Iterator[Action]:
@@ -151,15 +161,15 @@ def _map(scope: GrantScope, _: VcpuId) -> Iterator[Action]:
             yield _op(f"map entry {ref} {_told(flags)}{at}", _same(op))
 
 
-def _entry_at(slot: int) -> int:
-    """Return the machine address of a page-table entry."""
-    return L1_FRAME * PAGE_SIZE + slot * 8
+def _entry_at(v: VcpuId, slot: int) -> int:
+    """Return the machine address of an entry of a vCPU's L1 table."""
+    return frame(DomId(v[0]), L1_TABLE) * PAGE_SIZE + slot * 8
 
 
-def _map_by_entry(scope: GrantScope, _: VcpuId) -> Iterator[Action]:
+def _map_by_entry(scope: GrantScope, v: VcpuId) -> Iterator[Action]:
     """Map an entry of the granting domain in a page-table entry that is named itself."""
     for ref, flags, slot in product(scope.refs, scope.flags, range(scope.slots)):
-        op = MapGrantRef(_entry_at(slot), flags | CONTAINS_PTE, ref, GRANTER)
+        op = MapGrantRef(_entry_at(v, slot), flags | CONTAINS_PTE, ref, GRANTER)
         yield _op(f"map entry {ref} {_told(flags)} in l1[{slot}]", _same(op))
 
 
@@ -183,10 +193,10 @@ def _unmap(scope: GrantScope, _: VcpuId) -> Iterator[Action]:
         yield _op(f"unmap handle {handle} at slot {slot}", _same(op))
 
 
-def _unmap_by_entry(scope: GrantScope, _: VcpuId) -> Iterator[Action]:
+def _unmap_by_entry(scope: GrantScope, v: VcpuId) -> Iterator[Action]:
     """Unmap the processor's part of a handle, naming the page-table entry."""
     for handle, slot in product(range(scope.handles), range(scope.slots)):
-        op = UnmapGrantRef(_entry_at(slot), 0, handle)
+        op = UnmapGrantRef(_entry_at(v, slot), 0, handle)
         yield _op(f"unmap handle {handle} in l1[{slot}]", _same(op))
 
 
@@ -251,10 +261,10 @@ def _set_version(version: int) -> Callable[[Call], Steps[object]]:
     return begin
 
 
-def _overwrite(scope: GrantScope, _: VcpuId) -> Iterator[Action]:
+def _overwrite(scope: GrantScope, v: VcpuId) -> Iterator[Action]:
     """Empty a slot by an ordinary update, whatever it maps."""
     for slot in range(scope.slots):
-        yield Action(f"l1[{slot}] := absent", MmuUpdate(((_entry_at(slot), 0),), DOMID_SELF))
+        yield Action(f"l1[{slot}] := absent", MmuUpdate(((_entry_at(v, slot), 0),), DOMID_SELF))
 
 
 def _pins(scope: GrantScope, _: VcpuId) -> Iterator[Action]:
@@ -270,7 +280,7 @@ def _fills(scope: GrantScope, v: VcpuId) -> Iterator[Action]:
     cpu = scope.vcpus.index(v)
     for slot, writable in product(range(scope.slots), (False, True)):
         how = "written" if writable else "read"
-        action = filled(cpu, EntryId((L1_FRAME, slot)), writable=writable)
+        action = filled(cpu, EntryId((frame(DomId(v[0]), L1_TABLE), slot)), writable=writable)
         yield Action(f"cpu{cpu} fills from l1[{slot}], {how}", action)
     yield Action(f"cpu{cpu} evicts", evicted(cpu))
 
@@ -278,6 +288,12 @@ def _fills(scope: GrantScope, v: VcpuId) -> Iterator[Action]:
 def _destroys(_: GrantScope, _v: VcpuId) -> Iterator[Action]:
     """Destroy either domain."""
     for domain in (GRANTER, MAPPER):
+        yield Action(f"destroy dom{domain}", Whole(_destroyed(domain)))
+
+
+def _destroys_any(_: GrantScope, _v: VcpuId) -> Iterator[Action]:
+    """Destroy the granting domain or either that maps."""
+    for domain in (GRANTER, MAPPER, SECOND):
         yield Action(f"destroy dom{domain}", Whole(_destroyed(domain)))
 
 
@@ -300,6 +316,7 @@ def _destroyed(domain: DomId) -> Callable[[Call], Steps[object]]:
 
 KINDS: Final[dict[str, Callable[[GrantScope, VcpuId], Iterator[Action]]]] = {
     "entries": _entries,
+    "entries for either": _for_either,
     "parts": _parts,
     "entries to itself": _to_itself,
     "foreign entries": _foreign,
@@ -320,6 +337,7 @@ KINDS: Final[dict[str, Callable[[GrantScope, VcpuId], Iterator[Action]]]] = {
     "pin": _pins,
     "fill": _fills,
     "destroy": _destroys,
+    "destroy any": _destroys_any,
     "destroy the granter": _destroys_granter,
 }
 """Kinds of actions: what each of a scope's actors may do."""

@@ -6,8 +6,8 @@ from typing import Final
 from xenmodel.hypercall import Call
 from xenspec.vocabulary import DOMID_INVALID, DomId, Mfn, Va
 
-CONTROL, GRANTER, MAPPER = DomId(0), DomId(1), DomId(2)
-"""A control domain without frames, one that grants its own, and one that maps them."""
+CONTROL, GRANTER, MAPPER, SECOND = DomId(0), DomId(1), DomId(2), DomId(3)
+"""A control domain without frames, one that grants its own, and two that map them (one in most scopes)."""
 FRAMES: Final = 0x140
 FIRST: Final = 0x100
 STRIDE: Final = 0x10
@@ -33,7 +33,7 @@ def data(domain: DomId, number: int) -> Mfn:
 
 def frames_of(_: DomId) -> list[Mfn]:
     """Return all frames that a domain may have, those that its peer may hand over included."""
-    return [frame(one, role) for one in (GRANTER, MAPPER) for role in range(STRIDE)]
+    return [frame(one, role) for one in (GRANTER, MAPPER, SECOND) for role in range(STRIDE)]
 
 
 def frame_name(f: int) -> str:

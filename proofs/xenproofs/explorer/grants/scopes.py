@@ -3,7 +3,7 @@
 from typing import Final
 
 from xenmodel.abi.grant import DEVICE_MAP, HOST_MAP, READONLY
-from xenproofs.explorer.grants.world import C0, G0, M0, M1, READ, WRITE, GrantScope
+from xenproofs.explorer.grants.world import C0, G0, M0, M1, READ, S0, WRITE, GrantScope
 
 BOTH: Final = HOST_MAP | DEVICE_MAP
 GRANTS: Final = (G0, ("entries",))
@@ -12,6 +12,8 @@ MAPS_BY_ENTRY: Final = ("map by entry", "unmap by entry")
 
 MAPS_ASTRAY: Final = (M0, ("map", "unmap", "map astray"))
 MAPS_AND_COPIES: Final = (M0, ("map", "unmap", "copy"))
+FOR_EITHER: Final = (G0, ("entries for either",))
+EITHER: Final = (MAPS, (S0, ("map", "unmap")), FOR_EITHER)
 FOREIGN: Final = (G0, ("entries", "foreign entries"))
 
 LIST: Final[tuple[GrantScope, ...]] = (
@@ -38,7 +40,23 @@ LIST: Final[tuple[GrantScope, ...]] = (
         ((M0, ("map", "unmap", "unmap devices")), GRANTS, (C0, ("destroy",))),
         flags=(BOTH, READ),
     ),
+    GrantScope("either", EITHER),
+    GrantScope("two for either", EITHER, refs=(0, 1), flags=(WRITE,), handles=1),
+    GrantScope(
+        "either dies",
+        (*EITHER, (C0, ("destroy any",))),
+        flags=(WRITE,),
+        handles=1,
+    ),
+    GrantScope(
+        "either cached",
+        ((M0, ("map", "unmap", "fill")), (S0, ("map", "unmap", "fill")), FOR_EITHER),
+        flags=(WRITE,),
+        handles=1,
+        cached=True,
+    ),
     GrantScope("paused", (MAPS, GRANTS, (M1, ("map", "unmap"))), paused=True, flags=(WRITE,), handles=2),
+    GrantScope("paused either", EITHER, paused=True, awake=3, flags=(WRITE,)),
     GrantScope(
         "paused copy",
         ((M0, ("copy",)), (G0, ("entries", "pin")), (C0, ("destroy the granter",))),

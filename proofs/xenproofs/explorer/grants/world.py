@@ -1,7 +1,8 @@
 """The world of a scope of grants: which frames, entries and handles there are, who acts, what each may do.
 
-Domain 1 grants frames of its own, domain 2 maps them; domain 0 controls, owns nothing and can only destroy
-the others. The frames that are granted are interchangeable, since nobody uses one at the start.
+Domain 1 grants frames of its own, domain 2 maps them, in some scopes domain 3 too; domain 0 controls, owns
+nothing and can only destroy the others. The frames that are granted are interchangeable, since nobody uses
+one at the start.
 """
 
 from dataclasses import dataclass
@@ -29,6 +30,7 @@ from xenproofs.explorer.grants.places import (
     GRANTER,
     GRANTS,
     MAPPER,
+    SECOND,
     TABLES,
     data,
     frame,
@@ -41,6 +43,7 @@ from xenspec.vocabulary import DOMID_SELF, L4, DomId, GrantFrameId, Mfn, VcpuId
 
 C0, G0 = VcpuId((CONTROL, 0)), VcpuId((GRANTER, 0))
 M0, M1 = VcpuId((MAPPER, 0)), VcpuId((MAPPER, 1))
+S0 = VcpuId((SECOND, 0))
 FLAGS: Final = PRESENT | RW | USER | ACCESSED | DIRTY
 WORD: Final = 0x11
 """What the mapper's own frame holds at the start."""
@@ -76,9 +79,9 @@ class GrantScope:
     preempted: int = 0
 
     @property
-    def author(self) -> DomId:
-        """The mapping domain: no other links a foreign frame."""
-        return MAPPER
+    def author(self) -> DomId | None:
+        """Each domain that maps: it links foreign frames in tables of its own alone."""
+        return None
 
     @property
     def vcpus(self) -> tuple[VcpuId, ...]:
@@ -113,7 +116,10 @@ class GrantScope:
         m.domains[CONTROL].vcpus = 1
         self._create(m, GRANTER, self.frames)
         self._create(m, MAPPER, 1)
-        self._load(m)
+        self._load(m, (M0, M1))
+        if S0 in self.vcpus:
+            self._create(m, SECOND, 1)
+            self._load(m, (S0,))
         for cpu, v in enumerate(running):
             row = m.vcpus[v]
             row.domain, row.cpu, row.initialised = DomId(v[0]), cpu, True
@@ -137,18 +143,20 @@ class GrantScope:
         add_grant_frame(m, GrantFrameId((domain, 0)), page)
         m.grant_tables[domain].handles = m.grant_tables[domain].handle_limit = self.handles
 
-    def _load(self, m: Machine) -> None:
-        """Give the mapping domain tables without a mapping, on each of its vCPUs."""
-        tables = [frame(MAPPER, role) for role in TABLES]
+    def _load(self, m: Machine, vcpus: tuple[VcpuId, ...]) -> None:
+        """Give a mapping domain tables without a mapping, on each of its vCPUs."""
+        domain = DomId(vcpus[0][0])
+        tables = [frame(domain, role) for role in TABLES]
         for f in tables:
-            _allocate(m, f, MAPPER)
+            _allocate(m, f, domain)
         for table, slot, below in zip(tables, (BOOT_SLOT, 0, 0), tables[1:], strict=False):
             m.words[table, slot] = entry(below, FLAGS)
-        m.words[data(MAPPER, 0), 0] = WORD
-        m.vcpus[M0].domain = m.vcpus[M1].domain = MAPPER
-        x = Call(m, M0, MAPPER)
+        m.words[data(domain, 0), 0] = WORD
+        for v in vcpus:
+            m.vcpus[v].domain = domain
+        x = Call(m, vcpus[0], domain)
         pinned = run(dispatch(x, MmuextOp((ExtOp(Command.PIN_L1_TABLE + L4 - 1, tables[0]),), DOMID_SELF)))
-        loaded = [run(initialise(x, v, NewContext(tables[0], Mfn(0), (), 0))) for v in (M0, M1)]
+        loaded = [run(initialise(x, v, NewContext(tables[0], Mfn(0), (), 0))) for v in vcpus]
         if pinned.rc or any(loaded):
             raise ValueError(pinned, loaded)
 
