@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from tests.oracle import rules_access, rules_calls, rules_entries, rules_types
+from tests.oracle import rules_access, rules_calls, rules_entries, rules_extremes, rules_types
 from tests.oracle.witnesses import WITNESSES
 from xenmodel.abi.grant import GrantEntries
 from xenproofs.judge.oracle.play import Player
@@ -21,9 +21,15 @@ if TYPE_CHECKING:
 
     from tests.oracle.switches import Rule
 
-RULES: Final = (*rules_entries.RULES, *rules_types.RULES, *rules_calls.RULES, *rules_access.RULES)
+RULES: Final = (
+    *rules_entries.RULES,
+    *rules_types.RULES,
+    *rules_calls.RULES,
+    *rules_access.RULES,
+    *rules_extremes.RULES,
+)
 DUEL_CASES: Final = 600
-FILES: Final = ("oracle_sample.jsonl.gz", "oracle_rules.jsonl.gz")
+FILES: Final = ("oracle_sample.jsonl.gz", "oracle_rules.jsonl.gz", "duel_extremes.jsonl.gz")
 
 
 @pytest.fixture(scope="module")

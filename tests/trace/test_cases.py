@@ -260,6 +260,7 @@ def test_a_case_that_does_not_fit_is_refused_with_its_field(
         (MMU | {"nodone": 1}, {"rc": 0, "done": None}),
         ({"op": "mmuext", "cmds": [["new_baseptr", "p0"]]}, {"rc": -9999}),
         (READ, {"rc": -1, "val": None, "fault": {"vec": 14, "err": 0}}),
+        (WRITE, {"rc": -1, "fault": {"vec": 13, "err": 0}}),
     ],
 )
 def test_an_answer_may_lack_what_xen_did_not_give(tmp_path: Path, ask: Json, out: Json) -> None:

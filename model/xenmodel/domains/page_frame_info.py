@@ -13,18 +13,21 @@ NO_TABLE = 0
 PINNED = 8
 """Added to the level of a pinned table."""
 NOT_A_PAGE = 0xF
+PAGE_INFO_SHIFT = 28
+"""Where the interface has the answer in a word of 32 bits; the frame's number is below it."""
 
 
 def page_frame_info(x: Call, f: Mfn, domain: int) -> Steps[int]:
     """Return 1..4 for a validated table of that level, plus 8 if pinned; 0 for other memory; 15 for no page.
 
-    Raises Refused: EPERM (the caller is no control domain), ESRCH (no such domain).
+    Raises Refused: ESRCH (no such domain: Xen looks for it first, whoever asks), EPERM (the caller is no
+    control domain).
     """
     m = x.m
-    if not m.domains[x.domain].privileged:
-        raise Refused("the caller is a control domain", EPERM)
     if not m.domains[domain].exists:
         raise Refused("the domain exists", ESRCH)
+    if not m.domains[x.domain].privileged:
+        raise Refused("the caller is a control domain", EPERM)
     k, _, _ = flights(x.vcpu)
     try:
         take_ref(m, k, f, DomId(domain))

@@ -8,6 +8,8 @@ Loading a base pointer, or another vCPU, flushes a CPU (write_ptbase, which also
 again). Changing between a guest's kernel and its user mode loads CR3 alone: global translations stay.
 """
 
+from collections.abc import Iterable
+
 from xenmodel.hardware.rows import TlbEntry
 from xenmodel.hypercall import Call, Steps
 from xenmodel.machine import Machine, View
@@ -133,17 +135,36 @@ def cpus_of(x: Call, domain: DomId) -> list[Cpu]:
     return [Cpu(c) for c in range(x.m.cpu_count) if x.m.dirty[domain, c].dirty]
 
 
+def own_cpu(x: Call) -> Cpu:
+    """Return the CPU that the calling vCPU runs on."""
+    return Cpu(x.m.vcpus[x.vcpu].cpu)
+
+
+def cpus_of_vcpus(x: Call, mask: int) -> list[Cpu]:
+    """Return the CPUs that have the state of a vCPU of the caller's domain whose bit is set in a mask."""
+    running = [(Cpu(c), x.m.cpus[c].current) for c in range(x.m.cpu_count)]
+    return [c for c, (domain, number) in running if domain == x.domain and mask >> number & 1]
+
+
 def flush_cpus(x: Call, *, everywhere: bool) -> Steps[None]:
     """Flush the caller's CPU, or every CPU that may hold its domain's translations."""
-    cpus = cpus_of(x, x.domain) if everywhere else [Cpu(x.m.vcpus[x.vcpu].cpu)]
+    yield from flush_each(x, cpus_of(x, x.domain) if everywhere else [own_cpu(x)])
+
+
+def invalidate_page(x: Call, va: int, *, everywhere: bool) -> Steps[None]:
+    """Drop one page's translation on the caller's CPU, or on every CPU of its domain."""
+    yield from invalidate_on_each(x, va, cpus_of(x, x.domain) if everywhere else [own_cpu(x)])
+
+
+def flush_each(x: Call, cpus: Iterable[Cpu]) -> Steps[None]:
+    """Flush CPUs one after another."""
     for cpu in cpus:
         flush_cpu(x.m, cpu)
         yield flush_cpu
 
 
-def invalidate_page(x: Call, va: int, *, everywhere: bool) -> Steps[None]:
-    """Drop one page's translation on the caller's CPU, or on every CPU of its domain."""
-    cpus = cpus_of(x, x.domain) if everywhere else [Cpu(x.m.vcpus[x.vcpu].cpu)]
+def invalidate_on_each(x: Call, va: int, cpus: Iterable[Cpu]) -> Steps[None]:
+    """Drop one page's translation on CPUs one after another."""
     for cpu in cpus:
         invalidate(x.m, cpu, va // PAGE_SIZE)
         yield invalidate

@@ -20,7 +20,7 @@ from xenmodel.memory.reservation import (
 )
 from xenmodel.memory.updates import flights
 from xenmodel.step import Refused
-from xenspec.vocabulary import EINVAL, ENOMEM, ESRCH, DomId, Mfn
+from xenspec.vocabulary import EINVAL, ENOMEM, EPERM, ESRCH, DomId, Mfn
 
 Allocator = Callable[[int], Mfn | None]
 """Given an order, returns the first of 2^order free frames, or None when memory is short."""
@@ -68,11 +68,15 @@ class MemoryOpResult:
     frames: tuple[Mfn, ...] = ()
 
 
+def order_limit(x: Call) -> int:
+    """Return the largest extent order that the caller may ask for (max_order)."""
+    return MAX_CONTROL_ORDER if x.m.domains[x.domain].privileged else MAX_DOMAIN_ORDER
+
+
 def reservation(x: Call, call: Reservation) -> Steps[MemoryOpResult]:
     """Apply extent by extent; stop at the first that fails; the answer is how many were done."""
     target = addressed_domain(x, call.domain)
-    limit = MAX_CONTROL_ORDER if x.m.domains[x.domain].privileged else MAX_DOMAIN_ORDER
-    if target is None or call.order > limit:
+    if target is None or call.order > order_limit(x):
         return MemoryOpResult(call.start, call.start)
     frames: list[Mfn] = []
     done = call.start
@@ -137,14 +141,14 @@ def _populate(x: Call, call: Reservation, target: DomId, pfn: int) -> Steps[Mfn]
 
 def exchange(x: Call, call: Exchange) -> Steps[MemoryOpResult]:
     """Exchange chunk by chunk: steal the old frames, allocate the new ones, or give the old ones back."""
-    target = addressed_domain(x, call.domain)
-    if target is None:
-        return MemoryOpResult(-ESRCH, call.done)
     frames: list[Mfn] = []
     done = call.done
     try:
+        shape = _shape(x, call)
+        target = addressed_domain(x, call.domain)
+        if target is None:
+            raise Refused("the domain exists", ESRCH)  # noqa: TRY301 - one place answers
         require_control(x, target)
-        shape = _shape(call)
         chunks = len(call.given) // shape[0]
         for chunk in range(call.done // shape[0], chunks):
             frames += yield from _exchange_chunk(x, call, target, shape, chunk)
@@ -154,8 +158,13 @@ def exchange(x: Call, call: Exchange) -> Steps[MemoryOpResult]:
     return MemoryOpResult(0, done, tuple(frames))
 
 
-def _shape(call: Exchange) -> tuple[int, int]:
-    """Return how many old and how many new extents make one chunk; refuse what does not fit together."""
+def _shape(x: Call, call: Exchange) -> tuple[int, int]:
+    """Return how many old and how many new extents make one chunk; refuse what does not fit together.
+
+    Of extents that are too large Xen says so before it looks at anything else, the domain included.
+    """
+    if max(call.given_order, call.taken_order) > order_limit(x):
+        raise Refused("the caller may ask for extents of this order", EPERM)
     if len(call.given) << call.given_order != len(call.places) << call.taken_order:
         raise Refused("as much is taken as is given", EINVAL)
     if call.given_order <= call.taken_order:

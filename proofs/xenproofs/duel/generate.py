@@ -4,7 +4,8 @@ Every family takes a seeded random source and returns a case; the same seed give
 for what only live cases see: walks through guest-built tables and their accessed and dirty bits, Xen's L4
 slots, partial exchanges, I/O space and caching, descriptors, raw writes that preserve bits, linear tables,
 foreign frames; and one that mixes everything. Event channels and grants have families of their own
-(`channels`, `granting`), and one that mixes these with memory calls.
+(`channels`, `granting`), and one that mixes these with memory calls; a last one puts arguments where ranges
+end (`extremes`).
 """
 
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ from random import Random
 from xenmodel.abi.pte import ACCESSED, DIRTY, GLOBAL, GUEST_KERNEL, NX, PAT, PCD, PRESENT, PWT, RW, USER
 from xenproofs.duel.channels import channels, evt, fifo
 from xenproofs.duel.descriptors import descriptors, segments
+from xenproofs.duel.extremes import extremes
 from xenproofs.duel.granting import copies, grants, new_grants
 from xenproofs.duel.ops import (
     FEW,
@@ -333,6 +335,7 @@ FAMILIES: Mapping[str, Callable[[Draw], Case]] = {
     "copies": copies,
     "new_grants": new_grants,
     "sharing": sharing,
+    "extremes": extremes,
 }
 """Families by name."""
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Final
 
 from xenmodel.dispatch import memory_operation
-from xenmodel.domains.page_frame_info import page_frame_info
+from xenmodel.domains.page_frame_info import NOT_A_PAGE, PAGE_INFO_SHIFT, page_frame_info
 from xenmodel.domains.traps import SetTrapTable, TrapInfo, set_trap_table
 from xenmodel.domains.vm_assist import VmAssist, vm_assist
 from xenmodel.hardware.access import PAGE_FAULT, Fault, load, store
@@ -235,12 +235,12 @@ def ask_vm_assist(h: Harness, op: VmAssistOp) -> Got:
 
 
 def ask_page_info(h: Harness, op: PageInfoOp) -> Got:
-    """Ask a toolstack's question about a frame; refused, the program's buffer shows 0."""
+    """Ask a toolstack's question about a frame; refused, the program's buffer holds the frame's number."""
     frame = h.names.frame(op.page)
     try:
         return Got(0, val=run(page_frame_info(h.x, frame, op.dom or 0)))
     except Refused as refusal:
-        return Got(-refusal.errno, val=0)
+        return Got(-refusal.errno, val=frame >> PAGE_INFO_SHIFT & NOT_A_PAGE)
 
 
 ASK: Final[dict[type, Callable[..., Got]]] = {

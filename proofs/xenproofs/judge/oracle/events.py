@@ -25,9 +25,7 @@ BITS_A_VCPU: Final = 4
 MOST_PORT: Final = 4095
 MOST_VCPU: Final = 31
 """The program cuts ports and vCPUs of its own reads and writes to these."""
-NUMBERED: Final = {
-    command.value: command.name.lower() for command in EventOp if command != EventOp.RESET_CONT
-}
+NUMBERED: Final = {command.value: command.name.lower() for command in EventOp}
 
 
 def operand(h: Harness, value: str | int) -> int:
@@ -64,6 +62,8 @@ def _call(h: Harness, op: EvtOp) -> calls.EventCall:  # noqa: PLR0911, PLR0912, 
             return calls.Status(first & MASK16, second)
         case "reset":
             return calls.Reset(first & MASK16)
+        case "reset_cont":
+            return calls.Reset(first & MASK16, again=True)
         case "init_control":
             return InitControl(whole[0], second, third)
         case "expand_array":
@@ -90,15 +90,21 @@ def ask_event(h: Harness, op: EvtOp) -> Got:
     out: Out | None = None
     if isinstance(call, OPENING):
         out = (result.port,)
-        if op.save is not None and result.rc == 0:
-            h.saved[str(op.save)] = result.port
     if isinstance(call, InitControl):
         out = (0 if result.rc else LINK_BITS,)
         if not result.rc:
             h.fifo.begin_block(call.vcpu, call.offset)
     if isinstance(call, calls.Status):
         out = (0, 0, 0) if result.status is None else _status(result.status)
+    if op.save is not None and result.rc == 0:
+        h.saved[str(op.save)] = first_of(out)
     return Got(result.rc, out=out)
+
+
+def first_of(out: Out | None) -> int:
+    """Return the first number that an operation gave out, which it saves if asked; 0 if it gave none."""
+    first = out[0] if out else 0
+    return first if isinstance(first, int) else 0
 
 
 def ask_poll(h: Harness, op: PollOp) -> Got:

@@ -14,7 +14,7 @@ from xenmodel.abi import pte
 from xenmodel.abi.geometry import FourLevel
 from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.domains.rows import DirtyCpu, Domain, NamedFrame, PhysicalCpu, Unattributed, Vcpu
-from xenmodel.events.rows import Upcall
+from xenmodel.events.rows import Channels, Upcall
 from xenmodel.grants.rows import GrantTable
 from xenmodel.machine import Machine, new_frame, plain_machine
 from xenmodel.memory.rows import Entry, Frame
@@ -49,6 +49,8 @@ GRANT_PAGES: Final = (Mfn(0x9000), Mfn(0x9100))
 """Where the pages of Domain0's grant table begin, and of domain 1's; the asker's first one is GRANT_FRAME."""
 GRANT_FRAMES: Final = 64
 """Pages of a table."""
+PHYSICAL_INTERRUPTS: Final = (208, 56)
+"""Interrupts that Domain0 may name, and domain 1 (nr_pirqs): of one CPU, and one IO-APIC of 24 lines."""
 HANDLES: Final = 256
 FIRST_HANDLE: Final = 64
 """Handles that there are, and the next one: earlier cases have used some."""
@@ -160,6 +162,7 @@ class Bench:
         m.vcpus = PlainTable("vcpus", self._vcpu)
         m.cpus = PlainTable("cpus", lambda _: PhysicalCpu(current=self._asker))
         m.upcalls = PlainTable("upcalls", lambda _: Upcall(masked=True))
+        m.channels = PlainTable("channels", _channels)
         m.grant_tables = PlainTable("grant_tables", _grant_table)
         m.grant_frames = PlainTable("grant_frames", self._grant_frame)
         m.dirty = PlainTable("dirty", lambda at: DirtyCpu(dirty=at == (self._domain, 0)))
@@ -216,6 +219,11 @@ def _grant_pages(asker: DomId) -> dict[Mfn, DomId]:
 def _grant_frame_of(asker: DomId, domain: int, index: int) -> Mfn:
     """Return a page of a grant table; only the asker's first one has a name."""
     return GRANT_FRAME if (domain, index) == (asker, 0) else Mfn(GRANT_PAGES[domain] + index)
+
+
+def _channels(number: int) -> Channels:
+    """Return what Domain0's event channels have in common, domain 1's, or a new domain's."""
+    return Channels(pirqs=PHYSICAL_INTERRUPTS[number]) if number in (0, 1) else Channels()
 
 
 def _grant_table(number: int) -> GrantTable:

@@ -13,6 +13,7 @@ from msgspec import Meta, field
 from msgspec.json import Decoder
 from msgspec.msgpack import Encoder
 
+from xenmodel.hardware.access import PAGE_FAULT
 from xenproofs.judge.trace.case_ops import (
     CaseOp,
     MemoryCaseOp,
@@ -239,7 +240,7 @@ def _missing(ask: Operation, answer: Answer) -> str | None:
         case ReadOp():
             excused = answer.fault is not None
         case WriteOp():
-            excused = answer.fault is None
+            excused = answer.fault is None or answer.fault.vec != PAGE_FAULT
         case _:
             excused = False
     return None if excused else name
