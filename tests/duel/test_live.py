@@ -15,7 +15,9 @@ from xenmodel.abi.geometry import FourLevel
 from xenmodel.abi.grant import GrantEntries
 from xenmodel.events.notices import open_notice
 from xenproofs.duel.duel import Duel, Plan
-from xenproofs.duel.live.xen import LiveXen
+from xenproofs.duel.live.answers import Ended
+from xenproofs.duel.live.protocol import Field
+from xenproofs.duel.live.xen import Boot, LiveXen
 from xenproofs.judge.oracle.play import Player
 from xenproofs.judge.trace.questions import Question, read_ops
 
@@ -54,6 +56,24 @@ def test_the_model_agrees_as_an_unprivileged_guest() -> None:
     with LiveXen(tools_or_skip(guest=True), by="guest") as xen:
         report = duel(xen, Plan(1, by="guest", cases=CASES))
     assert (report.cases, report.disagreed) == (CASES, [])
+
+
+def test_a_case_that_a_dead_machine_did_not_begin_has_no_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def dead(self: Boot, script: bytes, cases: int) -> None:
+        """Tell the machine nothing."""
+        del script, cases
+        self.booted.kernel.set(Field.FINISHED, 0)
+
+    def ended(_: Boot) -> Ended:
+        return Ended("crash", "")
+
+    with LiveXen(tools_or_skip()) as xen:
+        assert len(xen.ask([question(3, index, ("walks",)) for index in range(40)])) == 40
+        monkeypatch.setattr(Boot, "_run", dead)
+        monkeypatch.setattr(Boot, "_wait", ended)
+        xen.begin([question(3, index, ("linear",)) for index in range(20)])
+        (left,) = xen.collect()
+    assert (left.crash, left.ops) == ("crash", ())
 
 
 def test_a_frame_that_no_answer_names_is_told_by_its_flags(live: LiveXen) -> None:

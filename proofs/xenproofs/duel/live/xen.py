@@ -125,10 +125,13 @@ class Boot:
         self.alive = True
 
     def start(self, questions: Sequence[Question]) -> Batch:
-        """Start asking as many of the questions as there is room for; none: this boot is used up."""
+        """Start asking as many of the questions as there is room for; none: this boot is used up.
+
+        Where the answers go is cleared: a case that the machine does not come to has none, not an older one.
+        """
         items: list[tuple[Question, Places]] = []
         script: list[bytes] = []
-        used = expected = 0
+        used = expected = cleared = 0
         for question in questions:
             places = self._ground.places(question)
             if places is None:
@@ -140,7 +143,9 @@ class Boot:
                 break
             items.append((question, places))
             script.append(encoded)
+            cleared = expected
         if items:
+            self.booted.kernel.memory.write(self._results, bytes(cleared))
             self._run(b"".join(script), len(items))
         return Batch(tuple(items))
 
