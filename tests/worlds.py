@@ -77,6 +77,8 @@ class World:
 
     def runs(self, domain: int, cpu: int = 0) -> None:
         """Let a domain's first vCPU run on a CPU, from the beginning."""
+        left = self.m.cpus[cpu].current
+        self.m.dirty[self.m.vcpus[left].domain, cpu].dirty = False
         self.m.cpus[cpu].current = VcpuId((domain, 0))
         self.m.vcpus[domain, 0].cpu = cpu
         self.m.dirty[domain, cpu].dirty = True

@@ -104,6 +104,8 @@ class DomainView(Protocol):
     @property
     def pages(self) -> int: ...  # noqa: D102 - named by its field
     @property
+    def xen_pages(self) -> int: ...  # noqa: D102 - named by its field
+    @property
     def max_pages(self) -> int: ...  # noqa: D102 - named by its field
     @property
     def writable_pagetables(self) -> bool: ...  # noqa: D102 - named by its field

@@ -57,6 +57,13 @@ class Those:
 
 
 @dataclass(frozen=True, slots=True)
+class OfDomain:
+    """Stands in a key for every virtual CPU of a domain."""
+
+    domain: int
+
+
+@dataclass(frozen=True, slots=True)
 class Cells:
     """Cells that an action may change: some fields of a row, or of all that a key with EVERY or Those has."""
 

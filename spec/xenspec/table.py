@@ -44,6 +44,10 @@ class Table(Protocol[K_contra, R_co]):
         """Return whether something holds of each number first .. end-1; these are last parts of keys."""
         ...
 
+    def forget(self, domain: int, /, *kept: str) -> None:
+        """Make every row of a domain, and of its virtual CPUs, as new, but for the fields that are kept."""
+        ...
+
 
 class PagesRow(Protocol):
     """A row that names a frame."""
@@ -76,9 +80,25 @@ class PlainTable(dict[K, R], Generic[K, R]):
         """Return whether something holds of each number first .. end-1."""
         return all(map(holds, range(first, end)))
 
+    def forget(self, domain: int, /, *kept: str) -> None:
+        """Make every row of a domain, and of its virtual CPUs, as new; looks through the rows that exist."""
+        for key in [key for key, _ in self.rows() if domain_of(key) == domain]:
+            row, fresh = self[key], self.fresh(key)
+            names: tuple[str, ...] = getattr(row, "__slots__", ())
+            for name in names:
+                if name not in kept:
+                    setattr(row, name, getattr(fresh, name))
+
     def rows(self) -> ItemsView[K, R]:
         """Return the rows that exist so far, by key."""
         return self.items()
+
+
+def domain_of(key: object) -> object:
+    """Return the domain that a key begins with: the first part of it, or of its first part."""
+    if isinstance(key, tuple):
+        return domain_of(key[0])  # pyright: ignore[reportUnknownArgumentType]
+    return key
 
 
 def made(table: ReadTable[K, R], keys: Iterable[K]) -> Iterable[K]:

@@ -29,6 +29,8 @@ FlightId = NewType("FlightId", tuple[tuple[int, int], int])
 """An in-flight reference: (virtual CPU, purpose and depth; see xenmodel.memory.holders)."""
 TlbKey = NewType("TlbKey", tuple[int, int])
 """A place for a cached translation: (physical CPU, page number of the linear address)."""
+DirtyId = NewType("DirtyId", tuple[int, int])
+"""What a physical CPU may hold of a domain: (domain, physical CPU)."""
 PrefixId = NewType("PrefixId", tuple[int, int, int])
 """A place for a cached prefix of walks: (physical CPU, level at which the table that it leads to is read,
 number of the address range: the linear address without the bits that tables from that level down index)."""

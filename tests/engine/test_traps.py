@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from xenmodel.machine import TABLES
+from xenproofs.symbolic.census import GRANT_FAMILIES
 from xenproofs.symbolic.paths import MOST_DECISIONS, Path, explore
 from xenproofs.symbolic.scope import Unbounded
 from xenproofs.symbolic.sorts import FRAME
@@ -114,6 +115,26 @@ def test_a_function_takes_its_own_sorts() -> None:
     m = machine()
     with pytest.raises(SortError):
         apply(m.frames.field("type").before, symbol("n", INT))
+
+
+def test_only_rows_of_domains_are_forgotten_with_one() -> None:
+    m = machine()
+    for table in (m.tables["frames"], m.tables["tlb"]):
+        with pytest.raises(ConstantError):
+            table.forget(1)
+    m.tables["handlers"].forget(1)
+    assert m.written() == ["handlers.running", "handlers.cursor"]
+
+
+def test_that_counted_rows_are_not_forgotten_is_claimed() -> None:
+    m = machine()
+    m.tables["mappings"].forget(1)
+    names = {name for name, _ in m.path.claims}
+    assert names == {"no row that is counted is forgotten"}
+    assert len(m.path.claims) == len(GRANT_FAMILIES) - 2
+    assert not m.used.field("count").updates
+    m.tables["ports"].forget(1)
+    assert m.used.field("count").updates
 
 
 @pytest.mark.parametrize("table", sorted(SCHEMA))

@@ -13,6 +13,7 @@ from tests.worlds import KERNEL_VA, RO, RW, TABLE_FLAGS, USER, World, preempting
 from xenmodel.abi.geometry import FourLevel, Pae
 from xenmodel.abi.grant import E_READONLY, E_SUB_PAGE, PERMIT_ACCESS
 from xenmodel.abi.pte import PAT
+from xenmodel.domains.lifecycle import CreateDomain, DestroyDomain, create, destroy
 from xenmodel.domains.vcpu_op import register_info
 from xenmodel.events.frames import hold_eoi_frame, hold_event_frame
 from xenmodel.grants.arguments import Batch, Copy, CopyEnd, SetVersion, UnmapGrantRef
@@ -31,6 +32,8 @@ from xenmodel.memory.linking import skip_absent
 from xenmodel.memory.memory_op import Reservation, reservation
 from xenmodel.memory.mmu_update import MmuUpdate, mmu_update
 from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp, mmuext_op
+from xenmodel.memory.reservation import drop_allocated
+from xenproofs.judge.adapter import plain
 from xenproofs.judge.monitor import STEP_INVARIANTS
 from xenspec.vocabulary import (
     DOMID_SELF,
@@ -309,6 +312,25 @@ def locked_table() -> Machine:
     return w.m
 
 
+def ending(*, over: bool) -> Machine:
+    """A domain was made, ran and is being destroyed; or is gone, and its number is nobody's."""
+    w = idle_world()
+    w.runs(0)
+
+    def pages(d: DomId) -> list[Mfn]:
+        return [Mfn(f) for f, frame in plain(w.m.frames).rows() if frame.owner == d]
+
+    made = CreateDomain(DomId(3), 2, 8, 8, lambda _: Mfn(w.free.pop(0)), pages)
+    assert run(create(w.call(0), made)).rc == 0
+    steps = destroy(w.call(0), DestroyDomain(DomId(3), pages))
+    if over:
+        assert run(steps).rc == 0
+    else:
+        while next(steps) is not drop_allocated:
+            pass
+    return w.m
+
+
 SCENARIOS: Final[dict[str, Callable[[], Machine]]] = {
     "xens pages": xens_pages,
     "linear tables": linear_tables,
@@ -328,6 +350,8 @@ SCENARIOS: Final[dict[str, Callable[[], Machine]]] = {
     "half unmapped": half_unmapped,
     "half copied": half_copied,
     "half copied part": half_copied_part,
+    "a domain is dying": lambda: ending(over=False),
+    "a domain is gone": lambda: ending(over=True),
     "referenced": lambda: in_flight(1),
     "claimed": lambda: in_flight(2),
     "half flushed": lambda: in_flight(3),

@@ -15,6 +15,7 @@ from xenmodel.memory import holding, representation
 from xenproofs.judge.adapter import evaluator, members
 from xenproofs.judge.monitor import Monitor
 from xenproofs.judge.tracking import StateView, names_in
+from xenspec.domains import invariants as domain_safety
 from xenspec.grants import invariants as grant_safety
 from xenspec.memory import invariants as safety
 
@@ -38,6 +39,7 @@ MODULES: Final = {
     "representation": representation,
     "holding": holding,
     "tlb": tlb,
+    "domains": domain_safety,
     "grant safety": grant_safety,
     "grant representation": grant_representation,
     "grant holding": grant_holding,

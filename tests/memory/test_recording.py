@@ -158,5 +158,8 @@ def test_tables_that_cannot_be_listed_are_refused() -> None:
         def each(self, first: int, end: int, holds: Callable[[int], bool], /) -> bool:
             return all(map(holds, range(first, end)))
 
+        def forget(self, domain: int, /, *kept: str) -> None:
+            raise NotImplementedError
+
     with pytest.raises(TypeError, match="no table of rows"):
         plain(Other())

@@ -11,6 +11,29 @@ scrubbed before they come to anybody else (`allocate`).
 from dataclasses import dataclass
 
 from xenmodel.domains.relinquish import PageList, leave_cpus, relinquish
+from xenmodel.domains.rows import Domain
+from xenmodel.events.rows import (
+    NO_PORT,
+    NOBODY,
+    Binding,
+    Channels,
+    EventWord,
+    Handler,
+    Head,
+    Line,
+    PolledPort,
+    Port,
+    Queue,
+    Scan,
+    Selector,
+    Signal,
+    Taken,
+    Upcall,
+    Wait,
+)
+from xenmodel.grants.entries import entry_count, is_pinned
+from xenmodel.grants.rows import ActiveGrant, GrantTable, Mapping
+from xenmodel.grants.versions import drop_table
 from xenmodel.hypercall import Call, Continuation, Preempted, Result, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory.memory_op import Allocator, flush_free
@@ -84,7 +107,6 @@ def create_domain(
     require("the number is a domain's", (d >= 0) & (d < DOMID_FIRST_RESERVED), EINVAL)
     row = m.domains[d]
     require("no domain has the number", Not(row.exists), EEXIST)
-    require("no frame is charged to the number", row.pages == 0, EEXIST)
     require("there is a vCPU, and not too many", (size[0] > 0) & (size[0] <= MAX_VCPUS), EINVAL)
     require("the maximum is one", size[1] >= 0, EINVAL)
     require("Xen makes control domains", Not(privileged) | (caller == DOMID_XEN), EPERM)
@@ -111,7 +133,7 @@ def begin_destroy(m: Machine, caller: DomId, d: DomId) -> None:
     _require_authority(m, caller)
     row = m.domains[d]
     require("the domain exists", row.exists, ESRCH)
-    require("it is another than the caller", d != caller, EINVAL)
+    require("it is no control domain, and so not the caller", Not(row.privileged), EINVAL)
     row.dying = True
 
 
@@ -137,6 +159,7 @@ CALLBACKS_OF_VCPU = (
     "vcpus.period",
     "vcpus.runstate_area",
 )
+WAITING_OF_VCPU = ("waits.blocked", "waits.polling", "waits.poll_port", "waits.checking", "waits.looked")
 """What of a vCPU is forgotten, in two steps."""
 
 
@@ -155,11 +178,14 @@ def forget_callbacks(m: Machine, v: VcpuId) -> None:
     vcpu.runstate_area = 0
 
 
-@step(*MEMORY_OF_VCPU)
+@step(*MEMORY_OF_VCPU, *WAITING_OF_VCPU, "domains.vcpus")
 def bury_vcpu(m: Machine, v: VcpuId) -> None:
-    """Forget a dying domain's vCPU, which holds nothing any more."""
-    vcpu = m.vcpus[v]
-    require("its domain is dying", m.domains[vcpu.domain].dying, EAGAIN)
+    """Forget the last of a dying domain's vCPUs, which holds nothing any more (complete_domain_destroy)."""
+    vcpu, row, wait = m.vcpus[v], m.domains[v[0]], m.waits[v]
+    require("its domain is dying", row.dying, EAGAIN)
+    require("it is the last that its domain has", (v[1] >= 0) & (v[1] == row.vcpus - 1), EAGAIN)
+    require("it runs on no CPU", m.cpus[vcpu.cpu].current != v, EAGAIN)
+    require("no port tells it of events", m.channels[v[0]].active == 0, EAGAIN)
     require("it has no tables", (vcpu.base == NO_FRAME) & (vcpu.user_base == NO_FRAME), EAGAIN)
     require("it has no old table", vcpu.old_table == NO_FRAME, EAGAIN)
     require("it has no information page", vcpu.info_frame == NO_FRAME, EAGAIN)
@@ -174,35 +200,82 @@ def bury_vcpu(m: Machine, v: VcpuId) -> None:
     vcpu.kernel_ss = 0
     vcpu.kernel_sp = 0
     vcpu.task_switched = False
+    wait.blocked = False
+    wait.polling = False
+    wait.poll_port = NO_PORT
+    wait.checking = False
+    wait.looked = NO_PORT
+    row.vcpus = v[1]
 
 
-@step(
-    "domains.exists",
-    "domains.privileged",
-    "domains.dying",
-    "domains.crashed",
-    "domains.io_rights",
-    "domains.vcpus",
-    "domains.max_pages",
-    "domains.writable_pagetables",
-    "domains.m2p_strict",
-    "domains.assists",
+def _all(table: str, row: type, *kept: str) -> tuple[str, ...]:
+    """Return the names of a table's fields, but for some."""
+    names: tuple[str, ...] = getattr(row, "__slots__", ())
+    return tuple(f"{table}.{name}" for name in names if name not in kept)
+
+
+EVENTS_OF_DOMAIN = (
+    *_all("channels", Channels),
+    *_all("ports", Port, "readers"),
+    *_all("signals", Signal),
+    *_all("selectors", Selector),
+    *_all("upcalls", Upcall),
+    *_all("event_words", EventWord),
+    *_all("heads", Head),
+    *_all("queues", Queue),
+    *_all("virqs", Binding),
+    *_all("pirqs", Line),
+    *_all("waits", Wait),
+    *_all("polled", PolledPort),
+    *_all("handlers", Handler),
+    *_all("scans", Scan),
+    *_all("taken", Taken),
 )
+GRANTS_OF_DOMAIN = (
+    *_all("grant_tables", GrantTable),
+    *_all("active", ActiveGrant),
+    *_all("mappings", Mapping),
+)
+"""What goes with a domain, since it is in its structure, or in pages that Xen made for it."""
+
+
+@step(*_all("domains", Domain), *EVENTS_OF_DOMAIN, *GRANTS_OF_DOMAIN)
 def bury(m: Machine, d: DomId) -> None:
-    """Forget a dying domain that has no frame left: its number is free (domain_destroy)."""
-    row = m.domains[d]
+    """Forget a dying domain of which nothing is left: its number is free (complete_domain_destroy).
+
+    All that Xen keeps of it, and what the domain shared with Xen, is in structures and pages that are freed
+    now; another domain of the number gets new ones.
+    """
+    row, channels, table = m.domains[d], m.channels[d], m.grant_tables[d]
+    active, mappings = m.active, m.mappings
     require("the domain is dying", row.dying, EAGAIN)
-    require("it has no frame left", row.pages == 0, EAGAIN)
-    row.exists = False
-    row.privileged = False
-    row.dying = False
-    row.crashed = False
-    row.io_rights = False
-    row.vcpus = 0
-    row.max_pages = 0
-    row.writable_pagetables = False
-    row.m2p_strict = False
-    row.assists = 0
+    require("it has no frame left, nor one of Xen's", (row.pages == 0) & (row.xen_pages == 0), EAGAIN)
+    require("it has no vCPU left", row.vcpus == 0, EAGAIN)
+    require("it has no port in use", channels.active == 0, EAGAIN)
+    require("nobody tells of its closed ports", channels.teller == NOBODY, EAGAIN)
+    unused = active.each(0, entry_count(m, d), lambda ref: Not(is_pinned(active[d, ref])))
+    require("nobody uses its grants", unused, EAGAIN)
+    free = mappings.each(0, table.handles, lambda handle: Not(mappings[d, handle].taken))
+    require("it has no handle", free, EAGAIN)
+    m.domains.forget(d)
+    m.channels.forget(d)
+    m.ports.forget(d, "readers")  # of notices, of which none is left
+    m.signals.forget(d)
+    m.selectors.forget(d)
+    m.upcalls.forget(d)
+    m.event_words.forget(d)
+    m.heads.forget(d)
+    m.queues.forget(d)
+    m.virqs.forget(d)
+    m.pirqs.forget(d)
+    m.waits.forget(d)
+    m.polled.forget(d)
+    m.handlers.forget(d)
+    m.scans.forget(d)
+    m.taken.forget(d)
+    m.grant_tables.forget(d)
+    m.active.forget(d)
+    m.mappings.forget(d)
 
 
 def create(x: Call, call: CreateDomain) -> Steps[Created]:
@@ -223,8 +296,9 @@ def create(x: Call, call: CreateDomain) -> Steps[Created]:
     while len(frames) < call.reservation:
         f = call.allocator(0)
         if f is None:
-            yield from _undo(x, call)
-            return Created(-ENOMEM)
+            if not call.privileged:
+                yield from _undo(x, call)
+            return Created(-ENOMEM)  # without its control domain, real Xen does not boot: it panics
         yield from flush_free(x, f)
         allocate(m, f, d)
         yield allocate
@@ -267,7 +341,10 @@ def bury_if_gone(x: Call, d: DomId) -> Steps[bool]:
         return True
     if not row.dying or row.pages:
         return False
-    for number in range(row.vcpus):
+    yield from drop_table(m, d)
+    if row.xen_pages:
+        return False
+    for number in reversed(range(row.vcpus)):
         forget_callbacks(m, VcpuId((d, number)))
         yield forget_callbacks
         bury_vcpu(m, VcpuId((d, number)))

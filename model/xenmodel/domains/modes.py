@@ -14,7 +14,7 @@ from xenmodel.machine import Machine
 from xenmodel.memory.rows import NO_FRAME
 from xenmodel.step import require, step
 from xenspec.logic import Not, ite
-from xenspec.vocabulary import EFAULT, EINVAL, ENOSYS, DomId, VcpuId
+from xenspec.vocabulary import EFAULT, EINVAL, ENOSYS, ESRCH, DomId, VcpuId
 
 EVENT, FAILSAFE, SYSCALL, NMI, SYSENTER, SYSCALL32 = 0, 1, 2, 4, 5, 7
 """CALLBACKTYPE_*."""
@@ -70,7 +70,9 @@ def _load_cr3(m: Machine, cpu: int) -> None:
 @step("domains.crashed")
 def crash(m: Machine, domain: DomId) -> None:
     """Stop a domain that did what cannot be answered (domain_crash)."""
-    m.domains[domain].crashed = True
+    row = m.domains[domain]
+    require("the domain exists", row.exists, ESRCH)
+    row.crashed = True
 
 
 @step(

@@ -21,6 +21,8 @@ class Domain:
     vcpus: int = 0
     pages: int = 0
     """Frames charged to the domain (tot_pages)."""
+    xen_pages: int = 0
+    """Pages of Xen's own that it may map, charged to nobody (xenheap_pages)."""
     max_pages: int = 0
     writable_pagetables: bool = False
     """VMASST_TYPE_writable_pagetables."""

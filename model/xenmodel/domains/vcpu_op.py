@@ -41,6 +41,7 @@ class NewContext:
 def mark_initialised(m: Machine, v: VcpuId) -> None:
     """Let a vCPU run: its kernel has a base pointer."""
     vcpu = m.vcpus[v]
+    require("the domain has the vCPU", (v[1] >= 0) & (v[1] < m.domains[v[0]].vcpus), ENOENT)
     require("the vCPU is not initialised yet", Not(vcpu.initialised), EEXIST)
     require("it has a base pointer", vcpu.base != NO_FRAME, EINVAL)
     vcpu.initialised = True

@@ -17,10 +17,11 @@ from xenspec.logic import Not
 from xenspec.vocabulary import EAGAIN, EBUSY, EINVAL, WRITABLE, DomId, FlightId, Mfn, VcpuId
 
 
-def _held_writable(m: Machine, k: FlightId) -> Mfn:
-    """Refuse unless flight `k` holds a frame as writable memory; return the frame. Part of a step."""
+def _held_writable(m: Machine, k: FlightId, domain: DomId) -> Mfn:
+    """Refuse unless flight `k` holds a domain's frame as writable memory; return it. Part of a step."""
     flight = m.flights[k]
     require("the frame is held", flight.mode == HELD, EAGAIN)
+    require("it is the domain's own", m.frames[flight.frame].owner == domain, EINVAL)
     require("as writable memory", m.frames[flight.frame].type == WRITABLE, EAGAIN)
     return flight.frame
 
@@ -28,7 +29,7 @@ def _held_writable(m: Machine, k: FlightId) -> Mfn:
 @step("flights.mode", "event_frames.frame")
 def keep_event_frame(m: Machine, k: FlightId, domain: DomId, index: int) -> None:
     """Let a FIFO page of the domain hold the frame in flight."""
-    f = _held_writable(m, k)
+    f = _held_writable(m, k, domain)
     page = m.event_frames[domain, index]
     require("the page is not set yet", page.frame == NO_FRAME, EINVAL)
     m.ghost.move(f, holders.flight(k), holders.event_frame(domain, index), typed=True, general=True)
@@ -52,7 +53,7 @@ def release_event_frame(m: Machine, k: FlightId, domain: DomId, index: int) -> N
 @step("flights.mode", "eoi_frames.frame")
 def keep_eoi_frame(m: Machine, k: FlightId, domain: DomId) -> None:
     """Let the domain's EOI page hold the frame in flight."""
-    f = _held_writable(m, k)
+    f = _held_writable(m, k, domain)
     page = m.eoi_frames[domain]
     require("the page is not set yet", page.frame == NO_FRAME, EBUSY)
     m.ghost.move(f, holders.flight(k), holders.eoi_frame(domain), typed=True, general=True)
@@ -63,8 +64,8 @@ def keep_eoi_frame(m: Machine, k: FlightId, domain: DomId) -> None:
 @step("flights.mode", "vcpus.info_frame")
 def keep_vcpu_info(m: Machine, k: FlightId, v: VcpuId) -> None:
     """Let a vCPU's information page hold the frame in flight."""
-    f = _held_writable(m, k)
     vcpu = m.vcpus[v]
+    f = _held_writable(m, k, vcpu.domain)
     require("the page is not set yet", vcpu.info_frame == NO_FRAME, EINVAL)
     m.ghost.move(f, holders.flight(k), holders.vcpu_info(v), typed=True, general=True)
     vcpu.info_frame = f

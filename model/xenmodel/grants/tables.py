@@ -59,6 +59,7 @@ from xenspec.vocabulary import (
     "frames.dirty",
     "words.word",
     "demotions.demoted",
+    "domains.xen_pages",
 )
 def make_shared(m: Machine, f: Mfn, owner: DomId) -> None:
     """Make a free frame a page of Xen's own that a domain may map; it is charged to nobody."""
@@ -66,7 +67,8 @@ def make_shared(m: Machine, f: Mfn, owner: DomId) -> None:
     require("the frame is memory", frame.place == Place.RAM, EINVAL)
     require("nobody holds the frame", (frame.ref_count == 0) & (frame.owner == DOMID_INVALID), EINVAL)
     require("no CPU translates to the frame any more", frame.cursor == m.cpu_count, EAGAIN)
-    require("the owner is a domain", owner < DOMID_FIRST_RESERVED, EINVAL)
+    domain = m.domains[owner]
+    require("the owner is a domain that exists", domain.exists, EINVAL)
     m.words.clear(f)
     frame.dirty = False
     frame.owner = owner
@@ -78,6 +80,7 @@ def make_shared(m: Machine, f: Mfn, owner: DomId) -> None:
     frame.linear = 0
     frame.noncoherent = False
     m.demotions[f].demoted = False
+    domain.xen_pages = domain.xen_pages + 1
     m.ghost.take(f, holders.allocated(f), typed=False, general=True)
 
 

@@ -9,7 +9,7 @@ from xenmodel.grants.arguments import GrantResult, SetVersion
 from xenmodel.grants.entries import entry_count, is_pinned, place_of, status_at
 from xenmodel.grants.tables import grow_status
 from xenmodel.hypercall import Call, Steps
-from xenmodel.machine import Machine
+from xenmodel.machine import Machine, View
 from xenmodel.memory import holders
 from xenmodel.memory.claim import FREED, release_general
 from xenmodel.memory.rows import NO_FRAME
@@ -26,6 +26,7 @@ from xenspec.vocabulary import (
     Errno,
     GrantFrameId,
     GrantId,
+    Mfn,
 )
 
 VERSIONS = (1, 2)
@@ -95,33 +96,76 @@ def _kept(m: Machine, g: GrantId) -> tuple[int, int, int]:
     return m.grants.as_old(m.words[f, slot], m.words[f, slot + 1], m.words[status_at(m, g)], g[1]), 0, 0
 
 
-@step(
+FREES = (
     "frames.type_count",
     "frames.allocated",
     "frames.special",
     "frames.ref_count",
     "frames.stamp",
     "domains.pages",
-    "status_frames.frame",
-    "grant_tables.status_frames",
+    "domains.xen_pages",
     *FREED,
 )
-def drop_status_frame(m: Machine, p: GrantFrameId) -> None:
-    """Free the last page of status, which nobody maps (gnttab_unpopulate_status_frames)."""
-    table, row = m.grant_tables[p[0]], m.status_frames[p]
-    frame = m.frames[row.frame]
-    require("the layout has no status", table.version == 1, EBUSY)
-    require("it is the last page", p[1] == table.status_frames - 1, EAGAIN)
+"""What every step writes that frees a page of Xen's own."""
+
+
+def _free(m: Machine, f: Mfn, owner: DomId) -> None:
+    """Free a page of Xen's own, which only Xen holds. Part of a step."""
+    frame, domain = m.frames[f], m.domains[owner]
     require("nobody else holds it", (frame.ref_count == 1) & (frame.type_count == 1), EBUSY)
-    m.ghost.drop(row.frame, holders.status_frame(p[0], p[1]), typed=True, general=False)
     frame.type_count = 0
     frame.special = False
     frame.allocated = False
-    domain = m.domains[p[0]]
     domain.pages = domain.pages + 1  # the page was charged to nobody
-    release_general(m, row.frame, holders.allocated(row.frame))
+    domain.xen_pages = domain.xen_pages - 1
+    release_general(m, f, holders.allocated(f))
+
+
+@step(*FREES, "status_frames.frame", "grant_tables.status_frames")
+def drop_status_frame(m: Machine, p: GrantFrameId) -> None:
+    """Free the last page of status, which nobody maps (gnttab_unpopulate_status_frames)."""
+    table, row = m.grant_tables[p[0]], m.status_frames[p]
+    f = row.frame
+    require("the layout has no status", (table.version == 1) | m.domains[p[0]].dying, EBUSY)
+    require("it is the last page", p[1] == table.status_frames - 1, EAGAIN)
+    _free(m, f, DomId(p[0]))
+    m.ghost.drop(f, holders.status_frame(p[0], p[1]), typed=True, general=False)
     row.frame = NO_FRAME
     table.status_frames = table.status_frames - 1
+
+
+@step(*FREES, "grant_frames.frame", "grant_tables.frames")
+def drop_grant_frame(m: Machine, p: GrantFrameId) -> None:
+    """Free the last page of a dying domain's table, of which nobody maps anything (grant_table_destroy).
+
+    Real Xen does not ask whether an entry is in use still: a handle may be left of a domain that has
+    overwritten the page-table entry which it was for. Here the number is not free before that handle is.
+    """
+    table, row, active = m.grant_tables[p[0]], m.grant_frames[p], m.active
+    f = row.frame
+    require("the domain is dying", m.domains[p[0]].dying, EBUSY)
+    require("it is the last page", p[1] == table.frames - 1, EAGAIN)
+    first, end = m.grants.entries(table.version, table.frames - 1), entry_count(m, DomId(p[0]))
+    unused = active.each(first, end, lambda ref: Not(is_pinned(active[p[0], ref])))
+    require("nobody uses its entries", unused, EBUSY)
+    _free(m, f, DomId(p[0]))
+    m.ghost.drop(f, holders.grant_frame(p[0], p[1]), typed=True, general=False)
+    row.frame = NO_FRAME
+    table.frames = table.frames - 1
+
+
+def drop_table(m: View, domain: DomId) -> Steps[None]:
+    """Free the pages of a dying domain's table and of its status, the last first, while nobody has them."""
+    table = m.grant_tables[domain]
+    try:
+        while table.status_frames:
+            drop_status_frame(m, GrantFrameId((domain, table.status_frames - 1)))
+            yield drop_status_frame
+        while table.frames and m.grant_frames[domain, table.frames - 1].frame != NO_FRAME:
+            drop_grant_frame(m, GrantFrameId((domain, table.frames - 1)))
+            yield drop_grant_frame
+    except Refused:
+        return
 
 
 def set_version(x: Call, call: SetVersion) -> Steps[GrantResult]:

@@ -24,7 +24,19 @@ from xenmodel.views import DomainView, FrameView, VcpuView
 from xenspec.invariant import Kind, Registry
 from xenspec.logic import Not, both, either, implies
 from xenspec.table import ReadTable
-from xenspec.vocabulary import DOMID_INVALID, L1, L4, NO_TYPE, WRITABLE, Cpu, Mfn, PrefixId, TlbKey
+from xenspec.vocabulary import (
+    DOMID_FIRST_RESERVED,
+    DOMID_INVALID,
+    L1,
+    L4,
+    NO_TYPE,
+    WRITABLE,
+    Cpu,
+    DirtyId,
+    Mfn,
+    PrefixId,
+    TlbKey,
+)
 
 
 class State(Protocol):
@@ -133,6 +145,28 @@ def cached_domain_is_dirty(s: State, k: TlbKey) -> bool:
 def running_domain_is_dirty(s: State, c: Cpu) -> bool:
     """A CPU counts among the dirty CPUs of the domain that it runs."""
     return implies((c >= 0) & (c < s.cpu_count), lambda: s.dirty[s.vcpus[s.cpus[c].current].domain, c].dirty)
+
+
+@invariant(property=(8, 32))
+def running_vcpu_exists(s: State, c: Cpu) -> bool:
+    """A CPU runs its idle vCPU, or one that a domain has, which is on this CPU and on no other."""
+    v = s.cpus[c].current
+    return implies(
+        (c >= 0) & (c < s.cpu_count),
+        lambda: either(
+            v[0] >= DOMID_FIRST_RESERVED,
+            lambda: (v[1] >= 0) & (v[1] < s.domains[v[0]].vcpus) & (s.vcpus[v].cpu == c),
+        ),
+    )
+
+
+@invariant(property=(8, 32))
+def dirty_cpu_runs_the_domain(s: State, k: DirtyId) -> bool:
+    """A CPU is flushed as it leaves a domain: it is a dirty CPU of no other than the one that it runs."""
+    return implies(
+        s.dirty[k].dirty,
+        lambda: (k[1] >= 0) & (k[1] < s.cpu_count) & (s.vcpus[s.cpus[k[1]].current].domain == k[0]),
+    )
 
 
 @invariant(property=8, advisories=(241,))

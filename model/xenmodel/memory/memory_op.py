@@ -175,6 +175,17 @@ def _shape(x: Call, call: Exchange) -> tuple[int, int]:
     return 1, 1 << (call.given_order - call.taken_order)
 
 
+def _give_back(x: Call, stolen: list[Mfn], target: DomId) -> Steps[None]:
+    """Return stolen frames to their domain; if that is dying by now they stay free."""
+    for f in stolen:
+        yield from flush_free(x, f)
+        try:
+            give_back(x.m, f, target)
+            yield give_back
+        except Refused:
+            return
+
+
 def _exchange_chunk(
     x: Call, call: Exchange, target: DomId, shape: tuple[int, int], chunk: int
 ) -> Steps[list[Mfn]]:
@@ -194,10 +205,7 @@ def _exchange_chunk(
                 raise Refused("memory is left", ENOMEM)  # noqa: TRY301 - one place gives back
             frames.append(first)
     except Refused:
-        for f in stolen:
-            yield from flush_free(x, f)
-            give_back(m, f, target)
-            yield give_back
+        yield from _give_back(x, stolen, target)
         raise
     places = call.places[chunk * shape[1] : (chunk + 1) * shape[1]]
     for first, place in zip(frames, places, strict=True):

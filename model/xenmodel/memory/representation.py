@@ -330,9 +330,10 @@ def old_table_is_held_or_partial(s: State, v: VcpuId) -> bool:
     )
 
 
-def _is_writable(s: State, f: Mfn) -> bool:
-    """The frame is writable memory in use."""
-    return (s.frames[f].type == WRITABLE) & s.frames[f].validated
+def _is_writable(s: State, f: Mfn, domain: int) -> bool:
+    """The frame is writable memory in use, and the domain's own."""
+    frame = s.frames[f]
+    return (frame.type == WRITABLE) & frame.validated & (frame.owner == domain)
 
 
 @invariant(property=6)
@@ -341,19 +342,22 @@ def vcpu_is_of_the_domain_of_its_number(s: State, v: VcpuId) -> bool:
     return s.vcpus[v].domain == v[0]
 
 
-@invariant(property=(1, 6))
+@invariant(property=(1, 2, 6, 32))
 def vcpu_info_is_writable_memory(s: State, v: VcpuId) -> bool:
-    """The page that a vCPU's information is written to is writable memory."""
-    return implies(s.vcpus[v].info_frame != NO_FRAME, lambda: _is_writable(s, s.vcpus[v].info_frame))
+    """The page that a vCPU's information is written to is writable memory of its domain's own."""
+    f = s.vcpus[v].info_frame
+    return implies(f != NO_FRAME, lambda: _is_writable(s, f, s.vcpus[v].domain))
 
 
-@invariant(property=(1, 6))
+@invariant(property=(1, 2, 6, 32))
 def event_frame_is_writable_memory(s: State, p: EventFrameId) -> bool:
-    """A page that Xen writes events to is writable memory."""
-    return implies(s.event_frames[p].frame != NO_FRAME, lambda: _is_writable(s, s.event_frames[p].frame))
+    """A page that Xen writes a domain's events to is writable memory of that domain's own."""
+    f = s.event_frames[p].frame
+    return implies(f != NO_FRAME, lambda: _is_writable(s, f, p[0]))
 
 
-@invariant(property=(1, 6))
+@invariant(property=(1, 2, 6, 32))
 def eoi_frame_is_writable_memory(s: State, p: EoiFrameId) -> bool:
-    """The page that Xen marks interrupts in is writable memory."""
-    return implies(s.eoi_frames[p].frame != NO_FRAME, lambda: _is_writable(s, s.eoi_frames[p].frame))
+    """The page that Xen marks a domain's interrupts in is writable memory of that domain's own."""
+    f = s.eoi_frames[p].frame
+    return implies(f != NO_FRAME, lambda: _is_writable(s, f, p))

@@ -144,12 +144,12 @@ def give_back(m: Machine, f: Mfn, owner: DomId) -> None:
     require("nobody holds the frame", (frame.ref_count == 0) & (frame.owner == DOMID_INVALID), EINVAL)
     require("the frame is memory", frame.place == Place.RAM, EINVAL)
     require("no CPU translates to the frame any more", frame.cursor == m.cpu_count, EAGAIN)
-    require("the owner is a domain", owner < DOMID_FIRST_RESERVED, EINVAL)
+    domain = m.domains[owner]
+    require("the domain exists and is not dying", domain.exists & Not(domain.dying), EINVAL)
     frame.owner = owner
     frame.allocated = True
     frame.ref_count = 1
     frame.dirty = False
     m.demotions[f].demoted = False
-    domain = m.domains[owner]
     domain.pages = domain.pages + 1
     m.ghost.take(f, holders.allocated(f), typed=False, general=True)

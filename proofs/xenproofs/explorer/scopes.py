@@ -127,6 +127,7 @@ class Scope:
         for domain in self.domains:
             row = m.domains[domain]
             row.exists, row.max_pages = True, sum(self.frames)
+            row.vcpus = sum(v[0] == domain for v in self.vcpus)
             for f in self.frames_of(domain):
                 while m.frames[f].cursor < m.cpu_count:
                     flush_free_frame(m, f)

@@ -30,6 +30,7 @@ OWN_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "Cpu": ("cpus",),
     "TlbKey": ("tlb",),
     "PrefixId": ("prefixes",),
+    "DirtyId": ("dirty",),
     "GdtPage": ("gdt",),
     "LdtPage": ("ldt",),
     "EventFrameId": ("event_frames",),

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from xenmodel.machine import TABLES
 from xenmodel.step import STEPS
-from xenproofs.judge.actions import ACTIONS, ANY_SLOT, Describe
+from xenproofs.judge.actions import ACTIONS, ANY_NUMBER, ANY_SLOT, Describe
 from xenproofs.judge.adapter import AnyAction, described, members, table_of
 from xenproofs.judge.refinement import row_of
 from xenproofs.judge.tracking import WrittenByXen
-from xenspec.contract import EVERY, Cells, Those
+from xenspec.contract import EVERY, Cells, OfDomain, Those
+from xenspec.table import domain_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Iterable, Mapping
@@ -129,11 +130,19 @@ def breaches(
 
 
 def _slots(describe: Describe, writes: Iterable[Write]) -> list[dict[str, object]]:
-    """Return what `any_slot` is to be in turn: every slot that was written, and one that was not."""
-    if ANY_SLOT not in inspect.signature(describe).parameters:
+    """Return what `any_slot` is to be in turn: every last part of a key that was written, and another.
+
+    And what `any_number` is: every number of a virtual CPU that rows were of which were written, and another.
+    """
+    told = inspect.signature(describe).parameters
+    if ANY_SLOT not in told:
         return [{}]
-    words = [members(w.cell.key) for w in writes if w.cell.table == "words"]
-    return [{ANY_SLOT: slot} for slot in {0, *(key[1] for key in words if key)}]
+    keys = [key for w in writes if (key := members(w.cell.key))]
+    slots = {0, *(key[-1] for key in keys)}
+    if ANY_NUMBER not in told:
+        return [{ANY_SLOT: slot} for slot in slots]
+    numbers = {0, *(vcpu[-1] for key in keys if (vcpu := members(key[0])))}
+    return [{ANY_SLOT: slot, ANY_NUMBER: number} for slot in slots for number in numbers]
 
 
 def _of(
@@ -158,13 +167,15 @@ def _covers(cells: Cells, cell: Cell) -> bool:
     if cells.table != cell.table or cell.field not in cells.fields:
         return False
     parts, keys = members(cells.key), members(cell.key)
-    if parts is None or keys is None:
-        return cells.key == cell.key
+    if parts is None or keys is None or isinstance(cells.key, OfDomain):
+        return _names(cells.key, cell.key)
     return all(_names(part, key) for part, key in zip(parts, keys, strict=True))
 
 
 def _names(part: object, key: object) -> bool:
     """Return whether a part of a key names a key's."""
+    if isinstance(part, OfDomain):
+        return domain_of(key) == part.domain
     if isinstance(part, Those):
         return isinstance(key, int) and bool(part.holds(key))
     return part is EVERY or part == key

@@ -74,6 +74,10 @@ class Told:
     def __sub__(self, other: object) -> "Told":
         return self._with("-", other)
 
+    def __getitem__(self, part: int) -> "Told":
+        """Return a part of a key."""
+        return Told((members(self.value) or ())[part], f"{self.text}[{part}]")
+
     def __and__(self, other: object) -> "Told":
         right = told(other)
         value = bool(self.value) and bool(right.value)

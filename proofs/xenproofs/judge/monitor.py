@@ -44,6 +44,7 @@ from xenproofs.judge.recording import ALL_FIELDS, Change, Recorder
 from xenproofs.judge.refinement import forbidden
 from xenproofs.judge.refusals import Refusals
 from xenproofs.judge.tracking import Ghosts, StateView, store_of
+from xenspec.domains.invariants import SAFETY as DOMAINS
 from xenspec.events.invariants import SAFETY as EVENTS
 from xenspec.grants.invariants import SAFETY as GRANT_SAFETY
 from xenspec.memory.invariants import SAFETY
@@ -53,13 +54,8 @@ T = TypeVar("T")
 P = ParamSpec("P")
 
 CALL_INVARIANTS: Final = (
-    *stateless(SAFETY),
-    *stateless(REPRESENTATION),
-    *stateless(TLB),
-    *stateless(EVENTS),
-    *stateless(EVENT_BOOKS),
-    *stateless(GRANT_SAFETY),
-    *stateless(GRANTS),
+    *(*stateless(SAFETY), *stateless(REPRESENTATION), *stateless(TLB), *stateless(DOMAINS)),
+    *(*stateless(EVENTS), *stateless(EVENT_BOOKS), *stateless(GRANT_SAFETY), *stateless(GRANTS)),
 )
 """What call mode checks: it keeps no sets of holders."""
 STEP_INVARIANTS: Final = (*CALL_INVARIANTS, *stateless(HOLDING), *stateless(GRANT_HOLDING))

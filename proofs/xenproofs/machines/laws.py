@@ -10,7 +10,7 @@ from xenmodel.machine import Machine
 from xenproofs.judge.holdings import recount
 from xenproofs.judge.monitor import Violation
 from xenproofs.judge.tracking import store_of
-from xenproofs.machines.setup import GRANT_PAGES, GUESTS, XEN_HEAP
+from xenproofs.machines.setup import GUESTS
 
 COUNTS: Final = "counts_are_what_a_walk_of_all_rows_finds"
 CHARGED: Final = "every_frame_is_charged_to_its_owner"
@@ -39,18 +39,22 @@ def _counts(m: Machine) -> list[Violation]:
 
 def _charged(m: Machine) -> list[Violation]:
     """Frames are conserved: each is free, Xen's own, or charged to its owner; one that is promised too."""
-    xens = {*GRANT_PAGES, *XEN_HEAP}
-    owners = [frame.owner for f, frame in store_of(m.frames).items() if f not in xens]
+    rows = store_of(m.frames).values()
+    owners = [frame.owner for frame in rows if not frame.special]
     owners += [row.domain for row in store_of(m.transfers).values() if row.reserved]
-    charged = {d: store_of(m.domains)[d].pages for d in GUESTS}
+    xens = [frame.owner for frame in rows if frame.special]
+    domains = {d: store_of(m.domains)[d] for d in GUESTS}
     return [
         Violation(
             CHARGED,
             d,
             "A domain is charged for as many frames as it owns, and those that transfers promise it.",
             (8,),
-            (f"charged for {pages}, owner of {owners.count(d)}",),
+            (
+                f"charged for {row.pages}, owner of {owners.count(d)}",
+                f"with {row.xen_pages} pages of Xen's own, and {xens.count(d)} such frames",
+            ),
         )
-        for d, pages in charged.items()
-        if pages != owners.count(d)
+        for d, row in domains.items()
+        if (row.pages, row.xen_pages) != (owners.count(d), xens.count(d))
     ]

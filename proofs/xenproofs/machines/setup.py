@@ -119,6 +119,8 @@ def _create_xens(m: Machine, domain: DomId) -> None:
     frame.special = frame.validated = True
     frame.type, frame.type_count, frame.ref_count = WRITABLE, 1, 2
     held.typed = held.general = 1
+    row = m.domains[domain]
+    row.pages, row.xen_pages = row.pages - 1, row.xen_pages + 1
 
 
 def _create_grants(m: Machine, domain: DomId) -> None:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Final
 
-from xenproofs.judge.actions import ACTIONS, ANY_SLOT
+from xenproofs.judge.actions import ACTIONS, ANY_NUMBER, ANY_SLOT
 from xenproofs.judge.adapter import AnyAction, described, members, picks
 from xenproofs.judge.contracts import FRAME_CONDITION
 from xenproofs.obligations.statements import in_range
 from xenproofs.symbolic import terms
-from xenproofs.symbolic.sorts import K_SLOT
+from xenproofs.symbolic.sorts import K_SLOT, PARTS, VCPU
 from xenproofs.symbolic.state import SCHEMA
-from xenproofs.symbolic.terms import BOOL, TRUE
+from xenproofs.symbolic.terms import BOOL, INT, TRUE
 from xenproofs.symbolic.values import lift, wrap
-from xenspec.contract import EVERY, Cells, Those
+from xenspec.contract import EVERY, Cells, OfDomain, Those
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from xenproofs.symbolic.terms import Term
     from xenproofs.symbolic.values import Decider
 
-SOME_SLOT: Final = terms.symbol("any_slot", K_SLOT.sort)
+SOME: Final = {name: terms.symbol(name, K_SLOT.sort) for name in (ANY_SLOT, ANY_NUMBER)}
 
 
 def has_contract(step: str) -> bool:
@@ -75,8 +75,9 @@ def _actions(subject: Subject, before: SymbolicMachine) -> list[AnyAction]:
     for p in subject.parameters:
         values = tuple(wrap(constant, before.path) for constant in p.constants)
         given[p.name] = values[0] if len(values) == 1 else values
-    if ANY_SLOT in inspect.signature(describe).parameters:
-        given[ANY_SLOT] = wrap(SOME_SLOT, before.path)
+    for name, constant in SOME.items():
+        if name in inspect.signature(describe).parameters:
+            given[name] = wrap(constant, before.path)
     return described(describe, before, given)
 
 
@@ -119,6 +120,8 @@ def _names(part: object, kind: Kind, key: Term, run: Decider) -> Term:
     """Return whether a part of a key names a row's."""
     if part is EVERY:
         return TRUE
+    if isinstance(part, OfDomain):
+        return terms.equal(terms.apply(PARTS[VCPU, 0], key), lift(part.domain, INT))
     if isinstance(part, Those):
         return lift(picks(part)(wrap(key, run)), BOOL)
     return terms.equal(key, lift(part, kind.sort))

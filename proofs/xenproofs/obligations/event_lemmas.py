@@ -82,6 +82,11 @@ NEAR_EVENTS: Final[dict[str, tuple[str, ...]]] = {
         "notice_is_by_the_abi_of_its_stage",
         "free_port_is_clean",
     ),
+    "bury.joined_domain_exists": (
+        "joined_ports_name_each_other",
+        "active_ports_are_those_in_use",
+        "members of `used` count",
+    ),
     "polling_vcpu_waits_for_what_is_not_pending": (
         "poller_is_ahead_of_the_announcement",
         "polling_vcpu_waits_for_what_it_saw",

@@ -87,6 +87,9 @@ class State(WalkedState, Protocol):
     def charged(self) -> ReadTable[int, Charge]: ...  # noqa: D102 - named by its table
 
     @property
+    def xens_pages(self) -> ReadTable[int, Charge]: ...  # noqa: D102
+
+    @property
     def pasts(self) -> ReadTable[tuple[int, int], Past]: ...  # noqa: D102
 
     @property
@@ -216,12 +219,20 @@ def pages_are_what_is_charged(s: State, d: DomId) -> bool:
     return implies((d >= 0) & (d < DOMID_FIRST_RESERVED), lambda: s.domains[d].pages == s.charged[d].count)
 
 
+def pages_of_xen_are_counted(s: State, d: DomId) -> bool:
+    """A domain has as many pages of Xen's own as there are such frames that are its."""
+    return implies(
+        (d >= 0) & (d < DOMID_FIRST_RESERVED), lambda: s.domains[d].xen_pages == s.xens_pages[d].count
+    )
+
+
 GRANT_LEMMAS: Final[tuple[tuple[tuple[Kind, ...], Callable[..., object]], ...]] = (
     ((K_FRAME, K_SLOT), foreign_entry_rests_on_a_mapping),
     ((K_FRAME, K_SLOT), foreign_entry_of_a_control_domain_is_its_own_doing),
     ((K_CPU, K_PAGE), foreign_translation_rests_on_a_use),
     ((K_CPU, K_FRAME, K_SLOT), foreign_word_of_a_demoted_table_rests_on_a_use),
     ((K_DOMAIN,), pages_are_what_is_charged),
+    ((K_DOMAIN,), pages_of_xen_are_counted),
 )
 """Each lemma with the kinds of its keys."""
 

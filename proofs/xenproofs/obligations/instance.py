@@ -16,7 +16,17 @@ from xenproofs.symbolic import terms
 from xenproofs.symbolic.bitvectors import BITS, meaning, word_literal
 from xenproofs.symbolic.ghost import HOLDERS
 from xenproofs.symbolic.scope import Finite
-from xenproofs.symbolic.sorts import FLIGHT, FRAME, K_FRAME, MADE_VCPU, NO_FRAME, REF, REF_DATATYPE, VCPU
+from xenproofs.symbolic.sorts import (
+    FLIGHT,
+    FRAME,
+    K_FRAME,
+    MADE_VCPU,
+    NO_FRAME,
+    PARTS,
+    REF,
+    REF_DATATYPE,
+    VCPU,
+)
 from xenproofs.symbolic.state import CPU_COUNT
 from xenproofs.symbolic.terms import INT, Sort, Term, integer, interpreted, symbol, variable
 from xenproofs.symbolic.words import PRESENT, TARGET
@@ -101,7 +111,8 @@ def _universe(size: Size) -> dict[str, tuple[Term, ...]]:
         "number": _integers((0,)),
         "grant": _integers((0, 511)),
         "place": _integers((0,)),
-        **dict.fromkeys(("handle", "side"), _integers((0, 1))),
+        **dict.fromkeys(("handle", "side", "port"), _integers((0, 1))),
+        **dict.fromkeys(("bank", "priority", "virq", "pirq"), _integers((0,))),
         "word": (),
     }
     parts = {FRAME: universe["frame"], VCPU: universe["vcpu"], FLIGHT: universe["flight"]}
@@ -179,6 +190,10 @@ def exact(state: SymbolicMachine, made: Instance) -> list[Term]:
     next_slots = sorted({0, 1, SLOTS, *size.slots})
     found = [terms.equal(CPU_COUNT, integer(size.cpus))]
     found += [s.instance(state, (NO_FRAME,)) for s in statements() if s.kinds == (K_FRAME,)]
+    for number, v in enumerate(scope.universe["vcpu"]):
+        domain, numbered = terms.apply(PARTS[VCPU, 0], v), terms.apply(PARTS[VCPU, 1], v)
+        found.append(terms.equal(numbered, integer(number)))
+        found.append(terms.equal(terms.apply(MADE_VCPU, domain, numbered), v))
     for f in scope.universe["frame"]:
         found += _counts(state, scope, f)
         next_slot = state.frames.field("next_slot").read((f,))

@@ -45,6 +45,8 @@ FEASIBLE: Final = Z3(rlimit=6_000)
 VACUOUS: Final = Z3(rlimit=30_000)
 """Whether any state takes a path; a proof's core tells what this does not find."""
 NEAR: Final = {**NEAR_EVENTS, **NEAR_GRANTS, **NEAR_MEMORY}
+DOMAINS: Final = "domains"
+"""What is said of domains as such is assumed in every realm."""
 EVERYTHING: Final = 100
 """Percent."""
 
@@ -103,7 +105,12 @@ def before(disabled: frozenset[str] = frozenset(), without: frozenset[str] = fro
     axioms = {axiom.name: fact for axiom, fact in word_axioms(scope, disabled)}
     of[MEMORY.name] += axioms.values()
     formulas |= axioms
-    of[EVENTS.name] += state.census.axioms(EVENT_FAMILIES)
+    of[EVENTS.name] += [formulas[s.name] for s in kept if s.subsystem == DOMAINS]
+    counted = state.census.axioms(EVENT_FAMILIES)
+    formulas |= {
+        f"members of `{f.table}` count": fact for f, fact in zip(EVENT_FAMILIES, counted, strict=False)
+    }
+    of[EVENTS.name] += counted
     of[GRANTS.name] += [*of[MEMORY.name], *state.census.axioms(GRANT_FAMILIES)]
     return Before(kept, formulas, state, of)
 

@@ -44,7 +44,7 @@ def realm_of_subsystem(subsystem: str) -> Realm:
 
 def realm_of_step(subsystem: str, writes: Iterable[str]) -> Realm:
     """Return the realm of a step: that of event channels if it writes nothing else."""
-    if subsystem == GRANTS.name:
-        return GRANTS
+    if subsystem == GRANTS.name or "domains.exists" in writes:
+        return GRANTS  # that a domain owns no more than it is charged for is said there
     tables = {cell.split(".")[0] for cell in writes}
     return EVENTS if tables and tables <= set(EVENT_TABLES) else MEMORY

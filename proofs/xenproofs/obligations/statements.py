@@ -45,6 +45,7 @@ from xenproofs.symbolic.sorts import (
 from xenproofs.symbolic.state import EVENT_TABLES, SCHEMA, enumerations
 from xenproofs.symbolic.terms import BOOL, INT
 from xenproofs.symbolic.values import lift, wrap
+from xenspec.domains import invariants as domain_safety
 from xenspec.events import invariants as event_safety
 from xenspec.grants import invariants as grant_safety
 from xenspec.memory import invariants as safety
@@ -70,6 +71,7 @@ KEYS: Final[dict[str, tuple[Kind, ...]]] = {
     "Cpu": (K_CPU,),
     "TlbKey": (K_CPU, K_PAGE),
     "PrefixId": (K_CPU, K_LEVEL, K_PREFIX),
+    "DirtyId": (K_DOMAIN, K_CPU),
     "GdtPage": (K_VCPU, K_INDEX),
     "LdtPage": (K_VCPU, K_INDEX),
     "EventFrameId": (K_DOMAIN, K_INDEX),
@@ -172,6 +174,7 @@ def statements() -> list[Statement]:
     found += [_statement(i.name, i.subsystem, i.sentence, i.key, i.function) for i in books.REPRESENTATION]
     found += [_statement(i.name, i.subsystem, i.sentence, i.key, i.function) for i in holding.HOLDING]
     found += [_statement(i.name, i.subsystem, i.sentence, i.key, i.function) for i in tlb.REPRESENTATION]
+    found += [_statement(i.name, i.subsystem, i.sentence, i.key, i.function) for i in domain_safety.SAFETY]
     found += [_members(*field) for field in enumerations()]
     found += [
         Statement(text.__name__, "memory", (text.__doc__ or "").strip(), kinds, text, proof_only=True)

@@ -152,6 +152,11 @@ def _is_charged(read: Read, f: Keys) -> tuple[Term, Keys]:
     return terms.negation(read("frames.special", f)), (read("frames.owner", f),)
 
 
+def _is_xens(read: Read, f: Keys) -> tuple[Term, Keys]:
+    """A frame is a page of Xen's own that a domain may map."""
+    return read("frames.special", f), (read("frames.owner", f),)
+
+
 def _is_reserved(read: Read, v: Keys) -> tuple[Term, Keys]:
     """The domain that is to have a frame was charged for it."""
     return read("transfers.reserved", v), (read("transfers.domain", v),)
@@ -166,8 +171,12 @@ _CHARGED: Final = Family(
         Source("transfers", (K_VCPU,), ("reserved", "domain"), _is_reserved),
     ),
 )
+_XENS: Final = Family(
+    "xens_pages", "count", (K_DOMAIN,), (Source("frames", (K_FRAME,), ("owner", "special"), _is_xens),)
+)
 GRANT_FAMILIES: Final = (
     _CHARGED,
+    _XENS,
     _pins("host_writable", "host", readonly=False),
     _pins("host_readonly", "host", readonly=True),
     _pins("device_writable", "device", readonly=False),
@@ -175,8 +184,8 @@ GRANT_FAMILIES: Final = (
     _shares("readable", writing=False),
     _shares("writable", writing=True),
 )
-"""What a domain is charged for; how often an entry is used, by kind, and how many uses let a domain's
-processors reach a frame."""
+"""What a domain is charged for, and what it may map of Xen's own; how often an entry is used, by kind; how
+many uses let a domain's processors reach a frame."""
 
 
 class Census:
@@ -197,6 +206,7 @@ class Census:
             self.sizes[name] = SymbolicTable(name, kinds, fields, path)
         for source in (s for f in families for s in f.sources):
             tables[source.table].listener = self._hear(source.table, source.watched)
+            tables[source.table].forgetter = partial(self._forgets, source.table)
 
     def _hear(self, table: str, watched: tuple[str, ...]) -> Callable[[Keys, str, object], None]:
         def heard(keys: Keys, name: str, _: object) -> None:
@@ -204,6 +214,23 @@ class Census:
                 self._touched.setdefault(table, {})[keys] = None
 
         return heard
+
+    def _forgets(self, table: str, of_domain: Callable[[Keys], Term]) -> None:
+        """Empty the sets of a domain whose rows are forgotten; claim that these were in no other's set."""
+        for family in (*EVENT_FAMILIES, *GRANT_FAMILIES):
+            for source in (s for s in family.sources if s.table == table):
+                if family.kinds == source.kinds[:1]:
+                    self.size(family).write_where(of_domain, lambda _: NOTHING)
+                else:
+                    self._claim_alone(source, of_domain)
+
+    def _claim_alone(self, source: Source, of_domain: Callable[[Keys], Term]) -> None:
+        def is_uncounted(key: Keys) -> Term:
+            return terms.implication(of_domain(key), terms.negation(source.belongs(self.now, key)[0]))
+
+        self._path.claim(
+            "no row that is counted is forgotten", self._scope.forall(source.kinds, is_uncounted, "forgotten")
+        )
 
     # --- Members --------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from xenproofs.symbolic import terms
 from xenproofs.symbolic.fields import Field
+from xenproofs.symbolic.sorts import K_DOMAIN, K_VCPU, PARTS, VCPU
 from xenproofs.symbolic.terms import BOOL, INT
 from xenproofs.symbolic.traps import ConstantError, DeclaredTwiceError
 from xenproofs.symbolic.values import Decider, Truth, Value, lift, wrap
@@ -42,7 +43,7 @@ class SymbolicRow:
 class SymbolicTable:
     """A table whose keys are of any number; `listener` hears of each write before it is done."""
 
-    __slots__ = ("fields", "kinds", "listener", "name", "run", "scope")
+    __slots__ = ("fields", "forgetter", "fresh", "kinds", "listener", "name", "run", "scope")
 
     def __init__(
         self,
@@ -59,6 +60,10 @@ class SymbolicTable:
         domain = tuple(kind.sort for kind in kinds)
         self.fields = {key: Field(f"{name}.{key}", domain, sort) for key, sort in fields.items()}
         self.listener: Callable[[Keys, str, object], None] | None = None
+        self.forgetter: Callable[[Callable[[Keys], Term]], None] | None = None
+        """Hears which keys are forgotten, before they are."""
+        self.fresh: Callable[[str, Keys], Term] | None = None
+        """Gives what a field holds in a row that nobody has written."""
 
     def __getitem__(self, key: object) -> SymbolicRow:
         return SymbolicRow(self, self.keys(key))
@@ -77,6 +82,24 @@ class SymbolicTable:
             return terms.implication(terms.conjunction(within), lift(holds(wrap(numbers[0], self.run)), BOOL))
 
         return Truth(self.scope.forall(self.kinds[-1:], body, f"each_{self.name}"), self.run)
+
+    def forget(self, domain: object, /, *kept: str) -> None:
+        """Make every row of a domain, and of its virtual CPUs, as new, but for the fields that are kept."""
+        fresh, number, first = self.fresh, lift(domain, INT), self.kinds[0]
+        if fresh is None or first not in (K_DOMAIN, K_VCPU):
+            raise ConstantError(f"nobody's domain is known by the keys of {self.name}")
+
+        def of_domain(keys: Keys) -> Term:
+            its = keys[0] if first == K_DOMAIN else terms.apply(PARTS[VCPU, 0], keys[0])
+            return terms.equal(its, number)
+
+        if self.forgetter is not None:
+            self.forgetter(of_domain)
+        elif self.listener is not None:
+            raise ConstantError(f"who counts the rows of {self.name} would not hear that they are forgotten")
+        for name, changed in self.fields.items():
+            if name not in kept:
+                changed.write_where(of_domain, lambda keys, n=name: fresh(n, keys))  # type: ignore[misc]
 
     def keys(self, key: object) -> Keys:
         """Return the terms of a key, which may be a tuple."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from enum import IntEnum
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Final, get_type_hints
 
 from xenmodel.domains.rows import (
@@ -67,13 +67,15 @@ from xenproofs.symbolic.sorts import (
     K_SLOT,
     K_VCPU,
     K_VIRQ,
+    MADE_VCPU,
+    PARTS,
     VCPU,
     Kind,
 )
 from xenproofs.symbolic.terms import BOOL, INT, Sort
-from xenproofs.symbolic.values import Key, Number
+from xenproofs.symbolic.values import Key, Number, lift
 from xenproofs.symbolic.words import SymbolicDescriptors, SymbolicPte, SymbolicWords, SymbolicXens
-from xenspec.vocabulary import DomId, Mfn, VcpuId
+from xenspec.vocabulary import RESERVED, DomId, Mfn, VcpuId
 
 if TYPE_CHECKING:
     from xenproofs.symbolic.fields import Field
@@ -153,6 +155,15 @@ def enumerations() -> list[tuple[str, str, list[int]]]:
     return found
 
 
+def _fresh(row: type, name: str, keys: tuple[Term, ...]) -> Term:
+    """Return what a field holds in a row that nobody has written; port 0 alone is not free."""
+    sort = row_sorts(row)[name]
+    value = lift(getattr(row(), name), sort)
+    if row is Port and name == "state":
+        return terms.choice(terms.equal(keys[1], terms.integer(0)), lift(int(RESERVED), INT), value)
+    return value
+
+
 class SymbolicMachine:
     """What stands for xenmodel.machine.Machine in a proof: the same attributes, symbolic."""
 
@@ -163,6 +174,8 @@ class SymbolicMachine:
             name: SymbolicTable(name, kinds, row_sorts(row), path, scope)
             for name, (row, kinds) in SCHEMA.items()
         }
+        for name, (row, _) in SCHEMA.items():
+            self.tables[name].fresh = partial(_fresh, row)
         self.frames = self.tables["frames"]
         self.entries = self.tables["entries"]
         self.flights = self.tables["flights"]
@@ -207,7 +220,7 @@ class SymbolicMachine:
         for name in GRANT_TABLES:
             setattr(self, name, self.tables[name])
         self.pins, self.shares = self.census.sizes["pins"], self.census.sizes["shares"]
-        self.charged = self.census.sizes["charged"]
+        self.charged, self.xens_pages = self.census.sizes["charged"], self.census.sizes["xens_pages"]
         self.grants = SymbolicGrants(self.path)
         self.matching = Matching(self.tables, self.path)
         self.rests, self.places, self.backers = (
@@ -234,8 +247,24 @@ class SymbolicMachine:
         return [f.name for f in self.fields() if f.updates]
 
     def background(self) -> list[Term]:
-        """Return what is known of the machine's constants."""
-        return [terms.order("<=", terms.integer(1), CPU_COUNT)]
+        """Return what is known of the machine's constants, and that a vCPU is a domain and a number."""
+        domain, number = PARTS[VCPU, 0], PARTS[VCPU, 1]
+
+        def is_its_numbers(v: tuple[Term, ...]) -> Term:
+            return terms.equal(terms.apply(MADE_VCPU, terms.apply(domain, *v), terms.apply(number, *v)), *v)
+
+        def has_its_numbers(k: tuple[Term, ...]) -> Term:
+            made = terms.apply(MADE_VCPU, *k)
+            same = (
+                terms.equal(terms.apply(part, made), n) for part, n in zip((domain, number), k, strict=True)
+            )
+            return terms.conjunction(same)
+
+        return [
+            terms.order("<=", terms.integer(1), CPU_COUNT),
+            self.scope.forall((K_VCPU,), is_its_numbers, "vcpu"),
+            self.scope.forall((K_DOMAIN, K_NUMBER), has_its_numbers, "vcpu"),
+        ]
 
 
 def check_schema() -> list[str]:

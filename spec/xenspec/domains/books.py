@@ -15,6 +15,11 @@ class DomainBook(memory.ChargedDomainRow, Protocol):
         ...
 
     @property
+    def assists(self) -> int:
+        """All features that it has switched on."""
+        ...
+
+    @property
     def writable_pagetables(self) -> bool:
         """VMASST_TYPE_writable_pagetables."""
         ...

@@ -10,10 +10,13 @@ from xenspec.invariant import Kind, Registry
 from xenspec.logic import Not, both, conj, either, implies
 from xenspec.memory.frames import NO_FRAME
 from xenspec.vocabulary import (
+    DOMID_FIRST_RESERVED,
     DOMID_INVALID,
     WRITABLE,
     CopyId,
+    DomId,
     GrantFrameId,
+    GrantId,
     HandleId,
     Mfn,
     TlbKey,
@@ -179,6 +182,32 @@ def page_of_status_is_writable_memory(s: GrantState, p: GrantFrameId) -> bool:
     """The pages of grant status are their domain's, and writable memory for good."""
     f = s.status_frames[p].frame
     return implies(f != NO_FRAME, lambda: _is_shared(s, f, p[0]))
+
+
+# --- Domains ------------------------------------------------------------------------------------------------
+
+
+@invariant(property=(7, 19, 32))
+def domain_that_does_not_exist_has_no_page(s: GrantState, d: DomId) -> bool:
+    """What does not exist is charged for no page, and has none of Xen's own: so it owns no frame."""
+    row = s.domains[d]
+    return implies(
+        Not(row.exists) & (d >= 0) & (d < DOMID_FIRST_RESERVED),
+        lambda: (row.pages == 0) & (row.xen_pages == 0),
+    )
+
+
+@invariant(property=(28, 32))
+def granting_domain_exists(s: GrantState, g: GrantId) -> bool:
+    """An entry in use is of a domain that exists."""
+    active = s.active[g]
+    return implies(
+        (active.host_writable > 0)
+        | (active.host_readonly > 0)
+        | (active.device_writable > 0)
+        | (active.device_readonly > 0),
+        lambda: s.domains[g[0]].exists | (g[0] < 0) | (g[0] >= DOMID_FIRST_RESERVED),
+    )
 
 
 # --- Cached translations ----------------------------------------------------------------------------------

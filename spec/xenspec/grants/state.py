@@ -12,6 +12,25 @@ from xenspec.table import ReadTable
 from xenspec.vocabulary import DomId, Mfn
 
 
+class GrantDomainRow(DomainRow, Protocol):
+    """A domain with its pages."""
+
+    @property
+    def exists(self) -> bool:
+        """There is such a domain."""
+        ...
+
+    @property
+    def pages(self) -> int:
+        """Frames that it is charged for."""
+        ...
+
+    @property
+    def xen_pages(self) -> int:
+        """Pages of Xen's own that it may map, which are charged to nobody."""
+        ...
+
+
 class PinsRow(Protocol):
     """How often an entry is used, by kind: by processors or devices, to write or only to read."""
 
@@ -161,7 +180,7 @@ class GrantState(Protocol):
     @property
     def frames(self) -> ReadTable[int, FrameRow]: ...  # noqa: D102 - named by its table
     @property
-    def domains(self) -> ReadTable[int, DomainRow]: ...  # noqa: D102
+    def domains(self) -> ReadTable[int, GrantDomainRow]: ...  # noqa: D102
     @property
     def cpus(self) -> ReadTable[int, CpuRow]: ...  # noqa: D102
     @property

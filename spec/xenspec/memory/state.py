@@ -104,6 +104,11 @@ class ChargedDomainRow(AccountRow, Protocol):
         ...
 
     @property
+    def xen_pages(self) -> int:
+        """Pages of Xen's own that it may map, which are charged to nobody."""
+        ...
+
+    @property
     def max_pages(self) -> int:
         """As many frames it may be charged for."""
         ...

@@ -13,9 +13,9 @@ from xenproofs.judge.actions import (
     tlb,
     words,
 )
-from xenproofs.judge.actions.registry import ACTIONS, ANY_SLOT, Describe
+from xenproofs.judge.actions.registry import ACTIONS, ANY_NUMBER, ANY_SLOT, Describe
 
 MODULES = (references, words, entries, keeping, tlb, grants, grant_tables, ports, notices, guests, domains)
 """The modules that fill the registry."""
 
-__all__ = ["ACTIONS", "ANY_SLOT", "MODULES", "Describe"]
+__all__ = ["ACTIONS", "ANY_NUMBER", "ANY_SLOT", "MODULES", "Describe"]

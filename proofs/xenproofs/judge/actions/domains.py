@@ -2,10 +2,26 @@
 
 from xenproofs.judge.actions.registry import Actions, of_step
 from xenspec.domains.books import State
+from xenspec.domains.contracts import beginning as b
 from xenspec.domains.contracts import ending as e
+from xenspec.domains.contracts import forgetting as g
 from xenspec.domains.contracts import running as r
 from xenspec.memory.contracts import keeping as k_
 from xenspec.vocabulary import DomId, FlightId, VcpuId
+
+
+@of_step
+def create_domain(
+    _: State, caller: DomId, d: DomId, size: tuple[int, int], *, privileged: bool = False
+) -> Actions:
+    """Make a domain."""
+    return (b.MAKE.of(b.Made(caller, d, size[0], size[1], privileged)),)
+
+
+@of_step
+def bury(_: State, d: DomId, *, any_slot: int, any_number: int) -> Actions:
+    """Forget a domain."""
+    return (g.FORGET.of(g.Gone(d, any_slot, any_number)),)
 
 
 @of_step

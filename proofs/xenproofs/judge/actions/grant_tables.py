@@ -2,6 +2,7 @@
 
 from xenproofs.judge.actions.registry import Actions, of_step
 from xenspec.grants.books import State
+from xenspec.grants.contracts import pages as p_
 from xenspec.grants.contracts import tables as t
 from xenspec.grants.contracts import transfers as x
 from xenspec.memory.contracts import references as r
@@ -13,28 +14,39 @@ from xenspec.vocabulary import DomId, GrantFrameId, GrantId, Mfn, TransferId
 def make_shared(_: State, f: Mfn, owner: DomId) -> Actions:
     """Make a free frame a page of Xen's own, scrubbed; it is charged to nobody."""
     given = r.OfDomain(f, owner)
-    return r.GIVE.of(given), r.SCRUB.of(r.OfFrame(f)), t.SHARE.of(t.Shared(f, owner))
+    return r.GIVE.of(given), r.SCRUB.of(r.OfFrame(f)), p_.SHARE.of(p_.Shared(f, owner))
 
 
 @of_step
 def add_grant_frame(_: State, p: GrantFrameId, f: Mfn) -> Actions:
     """Have one more page of entries."""
-    page = t.Paged(p, f)
-    return t.BE_PAGE.of(page), t.NEXT_PAGE.of(page)
+    page = p_.Paged(p, f)
+    return p_.BE_PAGE.of(page), p_.NEXT_PAGE.of(page)
 
 
 @of_step
 def add_status_frame(_: State, p: GrantFrameId, f: Mfn) -> Actions:
     """Have one more page of status."""
-    page = t.Paged(p, f)
-    return t.BE_PAGE.of(page), t.NEXT_STATUS.of(page)
+    page = p_.Paged(p, f)
+    return p_.BE_PAGE.of(page), p_.NEXT_STATUS.of(page)
 
 
 @of_step
 def drop_status_frame(s: State, p: GrantFrameId) -> Actions:
     """Free the last page of status."""
-    f = r.OfFrame(s.status_frames[p].frame)
-    return t.DROP_STATUS.of(t.Dropped(p)), r.LET_GO.of(f), r.FORGET_NUMBER.of(f)
+    return p_.DROP_STATUS.of(p_.Dropped(p)), *_freed(s.status_frames[p].frame, DomId(p[0]))
+
+
+@of_step
+def drop_grant_frame(s: State, p: GrantFrameId) -> Actions:
+    """Free the last page of a dying domain's entries."""
+    return p_.DROP_PAGE.of(p_.Dropped(p)), *_freed(s.grant_frames[p].frame, DomId(p[0]))
+
+
+def _freed(f: Mfn, domain: DomId) -> Actions:
+    """Free a page of Xen's own."""
+    freed = r.OfFrame(f)
+    return p_.FREE.of(p_.Freed(f, domain)), r.LET_GO.of(freed), r.FORGET_NUMBER.of(freed)
 
 
 @of_step

@@ -62,7 +62,7 @@ def allocate(s: State, f: Mfn, owner: DomId) -> Actions:
 def give_back(_: State, f: Mfn, owner: DomId) -> Actions:
     """Give a frame back as it is to the domain that it was taken from."""
     given = r.OfDomain(f, owner)
-    return r.GIVE.of(given), r.CHARGE.of(given), r.RETURN.of(r.OfFrame(f))
+    return r.TO_THE_LIVING.of(given), r.GIVE.of(given), r.CHARGE.of(given), r.RETURN.of(r.OfFrame(f))
 
 
 @of_step

@@ -158,7 +158,7 @@ class Bench:
         m.frames = PlainTable("frames", self._frame)
         m.entries = PlainTable("entries", self._entry)
         m.unattributed = PlainTable("unattributed", self._unattributed)
-        m.domains = PlainTable("domains", _domain)
+        m.domains = PlainTable("domains", lambda number: _domain(number, self._domain))
         m.vcpus = PlainTable("vcpus", self._vcpu)
         m.cpus = PlainTable("cpus", lambda _: PhysicalCpu(current=self._asker))
         m.upcalls = PlainTable("upcalls", lambda _: Upcall(masked=True))
@@ -195,8 +195,8 @@ class Bench:
         return Vcpu(domain=self._domain, initialised=True, up=True, base=BOOT[0])
 
 
-def _domain(number: int) -> Domain:
-    """Return Domain0, domain 1, or one that does not exist."""
+def _domain(number: int, asker: DomId) -> Domain:
+    """Return Domain0, domain 1, or one that does not exist; the asker has a page of shared information."""
     if number not in (0, 1):
         return Domain()
     control = number == 0
@@ -206,6 +206,7 @@ def _domain(number: int) -> Domain:
         io_rights=control,
         vcpus=VCPUS,
         pages=PAGES_CHARGED,
+        xen_pages=GRANT_FRAMES + (number == asker),
         max_pages=QUOTA,
     )
 

@@ -127,6 +127,7 @@ def load_domain(m: Machine, snapshot: Snapshot, cpus: int) -> None:
     domain.exists = domain.privileged = domain.io_rights = True
     domain.vcpus = cpus
     domain.pages = sum(run.length for run in snapshot.page_info_runs if not run.info.xenheap)
+    domain.xen_pages = sum(run.length for run in snapshot.page_info_runs if run.info.xenheap)
     domain.max_pages = domain.pages
     domain.assists = 1 << assist.PAE_EXTENDED_CR3
     if snapshot.snapshot != START_OF_DAY:

@@ -5,9 +5,11 @@ hold of its frames stays theirs.
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from xenspec.contract import Cells, Contract
-from xenspec.domains.books import State
+from xenspec.domains import books
+from xenspec.events import books as events
 from xenspec.logic import Not
 from xenspec.memory.frames import NO_FRAME
 from xenspec.vocabulary import DOMID_XEN, DomId, FlightId, Mode, VcpuId
@@ -22,6 +24,7 @@ CALLBACKS = (
     "period",
     "runstate_area",
 )
+WAITING = ("blocked", "polling", "poll_port", "checking", "looked")
 REGISTERS = (
     "initialised",
     "up",
@@ -34,6 +37,10 @@ REGISTERS = (
     "kernel_sp",
     "task_switched",
 )
+
+
+class State(books.State, events.State, Protocol):
+    """What there is of domains, and of their event channels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +84,9 @@ TAKE_OVER: Contract[State, InFlight] = Contract("take a dying domain's waiting d
 
 @DESTROY.asks(property=(15, 32))
 def only_a_control_domain_ends_another(s: State, a: Ended) -> bool:
-    """The caller is a control domain, or Xen itself, and not the domain that is to end, which exists."""
+    """The caller is a control domain, or Xen itself; the domain that is to end exists, and is no such one."""
     control = (a.caller == DOMID_XEN) | s.domains[a.caller].privileged
-    return control & s.domains[a.domain].exists & (a.domain != a.caller)
+    return control & s.domains[a.domain].exists & Not(s.domains[a.domain].privileged)
 
 
 @DESTROY.does(property=32)
@@ -91,6 +98,12 @@ def the_end_has_begun(_: State, after: State, a: Ended) -> bool:
 @DESTROY.touches
 def _destroy(_: State, a: Ended) -> tuple[Cells, ...]:
     return (Cells("domains", a.domain, ("dying",)),)
+
+
+@CRASH.asks(property=32)
+def only_who_exists_crashes(s: State, a: OfDomain) -> bool:
+    """The domain exists."""
+    return s.domains[a.domain].exists
 
 
 @CRASH.does(property=16)
@@ -132,6 +145,28 @@ def a_buried_vcpu_holds_nothing(s: State, a: OfVcpu) -> bool:
     return tables & (v.info_frame == NO_FRAME) & (v.gdt_entries == 0) & (v.ldt_entries == 0)
 
 
+@BURY.asks(property=(8, 23, 32))
+def only_the_last_vcpu_is_buried_that_nothing_calls(s: State, a: OfVcpu) -> bool:
+    """The virtual CPU is the last that its domain has, runs nowhere, and no port tells it of events."""
+    last = (a.v[1] >= 0) & (a.v[1] == s.domains[a.v[0]].vcpus - 1)
+    runs = s.cpus[s.vcpus[a.v].cpu].current == a.v
+    return last & Not(runs) & (s.channels[a.v[0]].active == 0)
+
+
+@BURY.does(property=32)
+def the_domain_has_one_vcpu_fewer(before: State, after: State, a: OfVcpu) -> bool:
+    """The domain has one virtual CPU fewer."""
+    return after.domains[a.v[0]].vcpus == before.domains[a.v[0]].vcpus - 1
+
+
+@BURY.does(property=(24, 32))
+def a_buried_vcpu_waits_for_nothing(_: State, after: State, a: OfVcpu) -> bool:
+    """The virtual CPU neither sleeps nor polls."""
+    wait = after.waits[a.v]
+    sleeps = wait.blocked | wait.polling | wait.checking
+    return Not(sleeps) & (wait.poll_port == 0) & (wait.looked == 0)
+
+
 @BURY.does(property=32)
 def a_buried_vcpu_is_as_if_it_had_never_been(_: State, after: State, a: OfVcpu) -> bool:
     """The virtual CPU cannot run, and nothing of its registers is left for another domain of that number."""
@@ -143,7 +178,11 @@ def a_buried_vcpu_is_as_if_it_had_never_been(_: State, after: State, a: OfVcpu) 
 
 @BURY.touches
 def _bury(_: State, a: OfVcpu) -> tuple[Cells, ...]:
-    return (Cells("vcpus", a.v, REGISTERS),)
+    return (
+        Cells("vcpus", a.v, REGISTERS),
+        Cells("waits", a.v, WAITING),
+        Cells("domains", a.v[0], ("vcpus",)),
+    )
 
 
 @DROP_EOI.asks(property=(6, 32))

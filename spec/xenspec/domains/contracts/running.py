@@ -300,8 +300,9 @@ def _create(_: State, a: Created) -> tuple[Cells, ...]:
 
 @INITIALISE.asks(property=(1, 30))
 def a_vcpu_is_initialised_once_with_tables(s: State, a: OfVcpu) -> bool:
-    """The virtual CPU is not initialised, and has a base pointer."""
-    return Not(s.vcpus[a.v].initialised) & (s.vcpus[a.v].base != NO_FRAME)
+    """The virtual CPU is one that its domain has, is not initialised, and has a base pointer."""
+    there = (a.v[1] >= 0) & (a.v[1] < s.domains[a.v[0]].vcpus)
+    return there & Not(s.vcpus[a.v].initialised) & (s.vcpus[a.v].base != NO_FRAME)
 
 
 @INITIALISE.does(property=30)

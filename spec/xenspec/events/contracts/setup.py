@@ -257,8 +257,8 @@ def _make_queue(_: State, a: OfQueue) -> tuple[Cells, ...]:
 
 @SET_PAGE.asks(property=(6, 25))
 def a_page_of_event_channels_is_set_once(s: State, a: Paged) -> bool:
-    """Xen keeps no such page yet."""
-    return s.event_frames[a.page].frame == NO_FRAME
+    """Xen keeps no such page yet, and the frame is the domain's own."""
+    return (s.event_frames[a.page].frame == NO_FRAME) & (s.frames[a.frame].owner == a.page[0])
 
 
 @SET_PAGE.does(property=6)
@@ -291,8 +291,8 @@ def _drop_page(_: State, a: Paged) -> tuple[Cells, ...]:
 
 @SET_EOI.asks(property=6)
 def the_page_of_handled_interrupts_is_set_once(s: State, a: EoiPage) -> bool:
-    """The domain has no such page."""
-    return s.eoi_frames[a.domain].frame == NO_FRAME
+    """The domain has no such page, and the frame is its own."""
+    return (s.eoi_frames[a.domain].frame == NO_FRAME) & (s.frames[a.frame].owner == a.domain)
 
 
 @SET_EOI.does(property=6)
@@ -308,8 +308,9 @@ def _set_eoi(_: State, a: EoiPage) -> tuple[Cells, ...]:
 
 @SET_INFO.asks(property=6)
 def an_information_page_is_set_once(s: State, a: InfoPage) -> bool:
-    """The vCPU has no such page."""
-    return s.vcpus[a.v].info_frame == NO_FRAME
+    """The vCPU has no such page, and the frame is its domain's own."""
+    vcpu = s.vcpus[a.v]
+    return (vcpu.info_frame == NO_FRAME) & (s.frames[a.frame].owner == vcpu.domain)
 
 
 @SET_INFO.does(property=6)

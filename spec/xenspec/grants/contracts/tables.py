@@ -1,6 +1,6 @@
-"""A domain's table as a whole: its pages, shared with the domain for good, and the layout of its entries.
+"""A domain's table as a whole: the layout of its entries, and entries exchanged.
 
-GNTTABOP_setup_table, _set_version, _swap_grant_ref (public/grant_table.h). What is said here of the words of
+GNTTABOP_set_version, _swap_grant_ref (public/grant_table.h). What is said here of the words of
 entries is said of entries whose words are apart, as those of both layouts are.
 """
 
@@ -12,26 +12,10 @@ from xenspec.grants.books import State
 from xenspec.grants.contracts.entries import exists, is_used, place_of, status_of
 from xenspec.logic import Not, either, implies, ite
 from xenspec.memory.frames import NO_FRAME
-from xenspec.vocabulary import DOMID_FIRST_RESERVED, NO_TYPE, WRITABLE, DomId, GrantFrameId, GrantId, Mfn
+from xenspec.vocabulary import DomId, GrantFrameId, GrantId
 
 RESERVED = 8
 """GNTTAB_NR_RESERVED_ENTRIES: entries that a change of layout keeps."""
-
-
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """A frame that becomes a page of Xen's own, and the domain that it is shared with."""
-
-    frame: Mfn
-    domain: DomId
-
-
-@dataclass(frozen=True, slots=True)
-class Paged:
-    """A page of a table or of its status, and the frame that it is to be."""
-
-    p: GrantFrameId
-    frame: Mfn
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,139 +37,15 @@ class Relaid:
 
 
 @dataclass(frozen=True, slots=True)
-class Dropped:
-    """The last page of a domain's status."""
-
-    p: GrantFrameId
-
-
-@dataclass(frozen=True, slots=True)
 class GuestsWord:
     """A page of a domain's table."""
 
     p: GrantFrameId
 
 
-SHARE: Contract[State, Shared] = Contract("make a page of Xen's own")
-BE_PAGE: Contract[State, Paged] = Contract("share a page for good")
-NEXT_PAGE: Contract[State, Paged] = Contract("have one more page of entries")
-NEXT_STATUS: Contract[State, Paged] = Contract("have one more page of status")
 SWAP: Contract[State, Swapped] = Contract("swap two entries")
 RELAY: Contract[State, Relaid] = Contract("change the layout of entries")
-DROP_STATUS: Contract[State, Dropped] = Contract("drop the last page of status")
 GRANT: Contract[State, GuestsWord] = Contract("write one's own entries")
-
-
-# --- Pages --------------------------------------------------------------------------------------------------
-
-
-@SHARE.does(property=(1, 10))
-def the_page_is_xens_own(_: State, after: State, a: Shared) -> bool:
-    """The frame is Xen's own: the domain cannot give it up."""
-    return after.frames[a.frame].special
-
-
-@SHARE.touches
-def _share(_: State, a: Shared) -> tuple[Cells, ...]:
-    return (Cells("frames", a.frame, ("special",)),)
-
-
-@BE_PAGE.asks(property=(1, 15))
-def a_shared_page_is_new_and_xens_own(s: State, a: Paged) -> bool:
-    """Only a page of Xen's own that was made for the domain, and that nothing is using, is shared with it."""
-    frame = s.frames[a.frame]
-    ours = frame.special & (frame.owner == a.p[0]) & (a.p[0] < DOMID_FIRST_RESERVED)
-    return ours & (frame.type == NO_TYPE) & (frame.type_count == 0)
-
-
-@BE_PAGE.does(property=(1, 6))
-def a_shared_page_is_writable_memory(_: State, after: State, a: Paged) -> bool:
-    """The page is held as writable memory, so that it becomes nothing else."""
-    frame = after.frames[a.frame]
-    return (frame.type == WRITABLE) & (frame.type_count == 1) & frame.validated
-
-
-@BE_PAGE.touches
-def _be_page(_: State, a: Paged) -> tuple[Cells, ...]:
-    return (Cells("frames", a.frame, ("type", "type_count", "validated")),)
-
-
-@NEXT_PAGE.asks(property=(19, 20))
-def pages_come_one_by_one_up_to_the_limit(s: State, a: Paged) -> bool:
-    """The page is the one after the last, and there may be one more."""
-    table = s.grant_tables[DomId(a.p[0])]
-    next_one = (a.p[1] == table.frames) & (s.grant_frames[a.p].frame == NO_FRAME)
-    return next_one & (table.frames < table.limit)
-
-
-@NEXT_PAGE.does(property=28)
-def the_table_has_one_more_page(before: State, after: State, a: Paged) -> bool:
-    """The frame is the table's last page."""
-    domain = DomId(a.p[0])
-    more = after.grant_tables[domain].frames == before.grant_tables[domain].frames + 1
-    return more & (after.grant_frames[a.p].frame == a.frame)
-
-
-@NEXT_PAGE.touches
-def _next_page(_: State, a: Paged) -> tuple[Cells, ...]:
-    return (Cells("grant_frames", a.p, ("frame",)), Cells("grant_tables", a.p[0], ("frames",)))
-
-
-@NEXT_STATUS.asks(property=28)
-def pages_of_status_come_one_by_one(s: State, a: Paged) -> bool:
-    """The page is the one after the last."""
-    table = s.grant_tables[DomId(a.p[0])]
-    return (a.p[1] == table.status_frames) & (s.status_frames[a.p].frame == NO_FRAME)
-
-
-@NEXT_STATUS.does(property=28)
-def the_status_has_one_more_page(before: State, after: State, a: Paged) -> bool:
-    """The frame is the last page of status."""
-    domain = DomId(a.p[0])
-    more = after.grant_tables[domain].status_frames == before.grant_tables[domain].status_frames + 1
-    return more & (after.status_frames[a.p].frame == a.frame)
-
-
-@NEXT_STATUS.touches
-def _next_status(_: State, a: Paged) -> tuple[Cells, ...]:
-    row = Cells("status_frames", a.p, ("frame",))
-    return (row, Cells("grant_tables", a.p[0], ("status_frames",)))
-
-
-@DROP_STATUS.asks(property=(7, 28), advisories=(379,))
-def only_status_that_nobody_maps_is_dropped(s: State, a: Dropped) -> bool:
-    """The layout has no status, the page is the last, and only Xen holds it."""
-    table, frame = s.grant_tables[DomId(a.p[0])], s.frames[s.status_frames[a.p].frame]
-    last = (table.version == 1) & (a.p[1] == table.status_frames - 1)
-    return last & (frame.ref_count == 1) & (frame.type_count == 1)
-
-
-@DROP_STATUS.does(property=(7, 28))
-def the_page_of_status_is_gone(before: State, after: State, a: Dropped) -> bool:
-    """The status has one page fewer; the frame is not Xen's own any more, nor held as anything."""
-    f, domain = before.status_frames[a.p].frame, DomId(a.p[0])
-    return (
-        (after.status_frames[a.p].frame == NO_FRAME)
-        & (after.grant_tables[domain].status_frames == before.grant_tables[domain].status_frames - 1)
-        & (after.frames[f].type_count == 0)
-        & Not(after.frames[f].special)
-        & Not(after.frames[f].allocated)
-    )
-
-
-@DROP_STATUS.does(property=19)
-def nobody_is_discharged_of_xens_page(before: State, after: State, a: Dropped) -> bool:
-    """Nobody was charged for the page, and nobody is discharged of it."""
-    return after.domains[a.p[0]].pages == before.domains[a.p[0]].pages
-
-
-@DROP_STATUS.touches
-def _drop_status(s: State, a: Dropped) -> tuple[Cells, ...]:
-    return (
-        Cells("status_frames", a.p, ("frame",)),
-        Cells("grant_tables", a.p[0], ("status_frames",)),
-        Cells("frames", s.status_frames[a.p].frame, ("type_count", "special", "allocated")),
-    )
 
 
 @GRANT.asks(property=(2, 15))

@@ -211,6 +211,7 @@ GIVE: Contract[State, OfDomain] = Contract("give a frame to a domain")
 CHARGE: Contract[State, OfDomain] = Contract("charge a domain for a frame")
 ADMIT: Contract[State, OfDomain] = Contract("admit a frame to a domain")
 SCRUB: Contract[State, OfFrame] = Contract("scrub a frame")
+TO_THE_LIVING: Contract[State, OfDomain] = Contract("give a frame back to a domain")
 RETURN: Contract[State, OfFrame] = Contract("return a frame with its contents")
 GIVEN = ("owner", "allocated", "ref_count", "type", "validated", "noncoherent", "linear")
 
@@ -279,6 +280,12 @@ def the_dying_are_given_nothing(s: State, a: OfDomain) -> bool:
 def a_scrubbed_frame_holds_zeros(_: State, after: State, a: OfFrame) -> bool:
     """Every word of the frame is zero, and it counts as clean."""
     return Not(after.frames[a.frame].dirty) & after.words.all_zero(a.frame, 0, after.pte.slots)
+
+
+@TO_THE_LIVING.asks(property=32)
+def only_the_living_are_given_frames_back(s: State, a: OfDomain) -> bool:
+    """The domain exists, and its end has not begun."""
+    return s.domains[a.domain].exists & Not(s.domains[a.domain].dying)
 
 
 @RETURN.does(property=7)
