@@ -191,6 +191,8 @@ DROPPED: Final = {
     ),
     "set_m2p": ("m.m2p[flight.frame].pfn = pfn", "the_map_says_the_number"),
     "lock_page": ("frame.locked = True", "the_page_is_locked"),
+    "claim_top_l2": ("frame.top_l2 = True", "the_frame_is_a_top_table"),
+    "clear_unused": ("m.words[flight.frame, slot] = 0", "the_word_is_stored"),
     "bury_vcpu": ("vcpu.up = False", "a_buried_vcpu_is_as_if_it_had_never_been"),
     "bury": ("m.active.forget(d)", "no_grant_is_left_of_the_forgotten"),
     "create_domain": ("row.max_pages = size[1]", "the_domain_is_what_was_asked_for"),

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final, get_type_hints
 
+from xenmodel.abi.geometry import Pae
 from xenmodel.abi.memory_map import MemoryMap
 from xenmodel.machine import plain_machine
 from xenmodel.step import Refused
+from xenproofs.obligations.subjects import OF_PAE
 from xenproofs.symbolic.state import SCHEMA
 
 if TYPE_CHECKING:
@@ -75,7 +77,8 @@ def load(found: Counterexample) -> Machine:
     """Return a machine in the state that was found."""
     loader = Loader(found)
     count = _number(loader.value(found.cells["cpu_count"]))
-    machine = plain_machine(MemoryMap(((0, 1 << 16),), 1 << 16), cpu_count=count)
+    pte = Pae() if found.step in OF_PAE else None
+    machine = plain_machine(MemoryMap(((0, 1 << 16),), 1 << 16), cpu_count=count, pte=pte)
     for cell, text in found.cells.items():
         parsed = CELL.match(cell)
         if parsed is None or parsed.group(1) not in (*SCHEMA, "words"):

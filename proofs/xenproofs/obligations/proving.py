@@ -93,11 +93,16 @@ class Before:
 
 
 @cache
-def before(disabled: frozenset[str] = frozenset(), without: frozenset[str] = frozenset()) -> Before:
+def before(
+    disabled: frozenset[str] = frozenset(),
+    without: frozenset[str] = frozenset(),
+    *,
+    pae: bool = False,
+) -> Before:
     """Return the statements over an arbitrary state, and all else that is assumed of it."""
     scope = Unbounded()
     path = Path((), lambda _: True, disabled=disabled, running=False)
-    state = SymbolicMachine(path, scope)
+    state = SymbolicMachine(path, scope, pae=pae)
     kept = [s for s in statements() if s.name not in without]
     formulas = {s.name: s.formula(state) for s in kept}
     of = {r.name: [formulas[s.name] for s in kept if s.realm == r] for r in REALMS}
@@ -121,7 +126,7 @@ class StepProof:
     def __init__(self, subject: Subject, options: Options) -> None:
         self.subject = subject
         self.options = options
-        self.start = before(options.disabled, options.without)
+        self.start = before(options.disabled, options.without, pae=subject.pae)
         self.realm = realm_of_step(subject.subsystem, subject.writes)
         self.assumed = subject.preconditions(self.start.state)
         self.known = {name: list(known) for name, known in self.start.known.items()}
@@ -149,7 +154,7 @@ class StepProof:
         return self.report
 
     def _run(self, path: Path) -> None:
-        self.machine = SymbolicMachine(path, Unbounded())
+        self.machine = SymbolicMachine(path, Unbounded(), pae=self.subject.pae)
         path.outcome = self.subject.run(self.machine)
 
     def _feasible(self, conditions: list[Term]) -> bool:

@@ -67,7 +67,7 @@ class Start:
 
 
 @cache
-def start(size: Size, *, grants: bool = False, label: str = "") -> tuple[Instance, Start]:
+def start(size: Size, *, grants: bool = False, label: str = "", pae: bool = False) -> tuple[Instance, Start]:
     """Return the instance and the state before, with grant tables if asked.
 
     `label` tells instances of one size apart, between which what the statements say is not the same.
@@ -77,7 +77,7 @@ def start(size: Size, *, grants: bool = False, label: str = "") -> tuple[Instanc
         size = replace(size, slots=(0, 1, 511))
     made = instance(size)
     path = Path((), lambda _: True, disabled=ALL_AXIOMS, running=False)
-    state = SymbolicMachine(path, made.scope)
+    state = SymbolicMachine(path, made.scope, pae=pae)
     realms = (MEMORY, GRANTS) if grants else (MEMORY,)
     by_name = {s.name: s.formula(state) for s in statements() if s.realm in realms}
     known = [*by_name.values(), *exact(state, made)]
@@ -158,13 +158,15 @@ def refute(
     grants = realm == GRANTS or bool(set(only) & _of_grants())
     size = LARGER.get(subject.name, SMALL) if size == SMALL else size
     made, before = (
-        start_of_events(outside=size.outside) if realm == EVENTS else start(size, grants=grants, label=label)
+        start_of_events(outside=size.outside)
+        if realm == EVENTS
+        else start(size, grants=grants, label=label, pae=subject.pae)
     )
     began = time.perf_counter()
     machines: list[SymbolicMachine] = []
 
     def run(path: Path) -> None:
-        machine = SymbolicMachine(path, made.scope)
+        machine = SymbolicMachine(path, made.scope, pae=subject.pae)
         machines.append(machine)
         path.outcome = subject.run(machine)
 

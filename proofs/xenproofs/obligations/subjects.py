@@ -183,6 +183,11 @@ class Subject:
     writes: frozenset[str]
 
     @property
+    def pae(self) -> bool:
+        """Return whether the machine that the step is proved of has PAE tables."""
+        return self.name in OF_PAE
+
+    @property
     def subsystem(self) -> str:
         """Return the subsystem by the step's module."""
         return _subsystem(self.function)
@@ -244,8 +249,8 @@ def subject(name: str, function: Callable[..., object], writes: frozenset[str]) 
     return Subject(name, function.__module__, function, parameters, keywords, writes)
 
 
-OTHER_GEOMETRIES: Final = frozenset({"claim_top_l2", "clear_unused"})
-"""Steps that only PAE tables take: of the 4-level machine that is proved, no state lets them end well."""
+OF_PAE: Final = frozenset({"claim_top_l2", "clear_unused"})
+"""Steps that only PAE tables take: they are proved of a machine of that geometry."""
 PROVED: Final = frozenset({"memory", "tlb", "domains", "events", "grants"})
 """Subsystems whose steps are subjects; the steps of others are listed as not proved yet (`awaiting`)."""
 
@@ -271,6 +276,4 @@ def subjects() -> dict[str, Subject]:
 
 def awaiting() -> list[str]:
     """Return the names of the steps that are no subjects yet."""
-    return sorted(
-        name for name, f in _every().items() if _subsystem(f) not in PROVED or name in OTHER_GEOMETRIES
-    )
+    return sorted(name for name, f in _every().items() if _subsystem(f) not in PROVED)

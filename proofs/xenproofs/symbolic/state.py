@@ -74,7 +74,13 @@ from xenproofs.symbolic.sorts import (
 )
 from xenproofs.symbolic.terms import BOOL, INT, Sort
 from xenproofs.symbolic.values import Key, Number, lift
-from xenproofs.symbolic.words import SymbolicDescriptors, SymbolicPte, SymbolicWords, SymbolicXens
+from xenproofs.symbolic.words import (
+    SymbolicDescriptors,
+    SymbolicPae,
+    SymbolicPte,
+    SymbolicWords,
+    SymbolicXens,
+)
 from xenspec.vocabulary import RESERVED, DomId, Mfn, VcpuId
 
 if TYPE_CHECKING:
@@ -167,7 +173,7 @@ def _fresh(row: type, name: str, keys: tuple[Term, ...]) -> Term:
 class SymbolicMachine:
     """What stands for xenmodel.machine.Machine in a proof: the same attributes, symbolic."""
 
-    def __init__(self, path: Path, scope: Scope) -> None:
+    def __init__(self, path: Path, scope: Scope, *, pae: bool = False) -> None:
         self.path = path
         self.scope = scope
         self.tables = {
@@ -198,7 +204,7 @@ class SymbolicMachine:
         self.ghost = SymbolicGhost(path, scope)
         self.ghost.watch_links(self.entries, self._note_link)
         self.cpu_count = Number(CPU_COUNT, path)
-        self.pte = SymbolicPte(path)
+        self.pte = SymbolicPae(path) if pae else SymbolicPte(path)
         self.descriptors = SymbolicDescriptors(path)
         self.segments = self.descriptors
         self.xens = SymbolicXens(path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from xenmodel.abi.geometry import FourLevelShape
+from xenmodel.abi.geometry import FourLevelShape, Pae
 from xenproofs.symbolic import terms
 from xenproofs.symbolic.fields import Field
 from xenproofs.symbolic.sorts import FRAME, K_INDEX, K_SLOT, WORD, ZERO
@@ -90,6 +90,25 @@ class SymbolicPte(FourLevelShape):
     def marked(self, word: object, *, dirty: object) -> Key:
         """Return the entry after the processor used it."""
         return Key(terms.apply(MARKED, lift(word, WORD), lift(dirty, BOOL)), self.run)
+
+
+class SymbolicPae(SymbolicPte):
+    """The same of PAE tables: three levels, Xen's slots in some L2 tables alone, four words at the top."""
+
+    __slots__ = ()
+
+    levels = Pae.levels
+    kernel_is_user = Pae.kernel_is_user
+    xen_level = Pae.xen_level
+    xen_first = Pae.xen_first
+    xen_end = Pae.xen_end
+    xen_in_each = Pae.xen_in_each
+    self_map = Pae.self_map
+    m2p_slot = Pae.m2p_slot
+    top_slot = Pae.top_slot
+    changeable = Pae.changeable
+    walked = Pae.walked
+    linear_top = Pae.linear_top
 
 
 class SymbolicDescriptors:

@@ -208,6 +208,16 @@ class EntryFormat(Geometry, Protocol):
         """How many slots a table has."""
         ...
 
+    @property
+    def walked(self) -> int:
+        """How many of a top-level table walks read."""
+        ...
+
+    @property
+    def top_slot(self) -> int:
+        """The slot of a top-level table that links one with Xen's slots (PAE); negative: there is none."""
+        ...
+
     def present(self, word: int, /) -> bool:
         """The processor would use the entry."""
         ...

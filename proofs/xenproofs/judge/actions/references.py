@@ -3,6 +3,7 @@
 from xenproofs.judge.actions.registry import Actions, of_step
 from xenspec.logic import Not
 from xenspec.memory.contracts import references as r
+from xenspec.memory.contracts import tops as top
 from xenspec.memory.contracts import types as t
 from xenspec.memory.state import State
 from xenspec.vocabulary import DomId, FlightId, Mfn, PageType
@@ -81,6 +82,12 @@ def set_allocated_m2p(_: State, f: Mfn, owner: DomId, pfn: int) -> Actions:
 def claim(_: State, k: FlightId, want: PageType) -> Actions:
     """Take a type reference."""
     return (t.TAKE_TYPE.of(t.Typed(k, want)),)
+
+
+@of_step
+def claim_top_l2(_: State, k: FlightId, want: PageType) -> Actions:
+    """Take an L2 table for the top of the address space."""
+    return (top.TAKE_TOP.of(t.Typed(k, want)),)
 
 
 @of_step

@@ -77,6 +77,12 @@ def write_readonly_m2p(s: State, k: FlightId, *, shown: bool) -> Actions:
 
 
 @of_step
+def clear_unused(s: State, k: FlightId, slot: int) -> Actions:
+    """Empty a word that no walk reads."""
+    return w.EMPTY_UNUSED.of(w.Unwalked(k, slot)), w.STORE.of(w.Stored(s.flights[k].frame, slot, 0))
+
+
+@of_step
 def skip_absent(s: State, k: FlightId, slot: int) -> Actions:
     """Pass slots that need nothing."""
     return (w.ADVANCE.of(w.Place(s.flights[k].frame, slot)),)

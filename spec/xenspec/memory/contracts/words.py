@@ -33,6 +33,14 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class Unwalked:
+    """A flight with a top-level table that is looked at, and a slot of it."""
+
+    k: FlightId
+    slot: int
+
+
+@dataclass(frozen=True, slots=True)
 class Copied:
     """A frame that is written, the one that is read, and any slot."""
 
@@ -56,6 +64,7 @@ HOLD_DESCRIPTORS: Contract[State, InFlight] = Contract("hold descriptors or memo
 ACCEPT: Contract[State, Stored] = Contract("accept a descriptor")
 USE_ENTRY: Contract[State, Place] = Contract("use an entry")
 LOAD: Contract[State, Place] = Contract("load a descriptor")
+EMPTY_UNUSED: Contract[State, Unwalked] = Contract("empty a word of a table that no walk reads")
 CLEAR: Contract[State, Place] = Contract("clear a page")
 COPY: Contract[State, Copied] = Contract("copy a page")
 WRITE_XENS: Contract[State, XensPage] = Contract("write Xen's own slots")
@@ -126,6 +135,14 @@ def the_processor_loads_a_descriptor_in_place(s: State, a: Place) -> bool:
 
 
 # --- Whole pages --------------------------------------------------------------------------------------------
+
+
+@EMPTY_UNUSED.asks(property=(4, 10))
+def only_what_no_walk_reads_is_emptied(s: State, a: Unwalked) -> bool:
+    """The flight looks at a top-level table, has not come to the slot, and no walk reads it."""
+    flight, frame = s.flights[a.k], s.frames[s.flights[a.k].frame]
+    ahead = (frame.type == s.pte.levels) & (frame.next_slot <= a.slot)
+    return (flight.mode == Mode.VALIDATING) & ahead & (a.slot >= s.pte.walked) & (a.slot < s.pte.slots)
 
 
 @CLEAR.does(property=33)
