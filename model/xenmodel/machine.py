@@ -60,12 +60,13 @@ from xenmodel.events.views import (
     UpcallView,
     WaitView,
 )
-from xenmodel.grants.rows import ActiveGrant, CopySide, GrantTable, Mapping, Transfer, Unmapping
+from xenmodel.grants.rows import ActiveGrant, CopySide, GrantTable, Mapping, PassedGrant, Transfer, Unmapping
 from xenmodel.grants.views import (
     ActiveGrantView,
     CopySideView,
     GrantTableView,
     MappingView,
+    PassedGrantView,
     TransferView,
     UnmappingView,
 )
@@ -166,6 +167,8 @@ class View(Protocol):
     def unmappings(self) -> ReadTable[tuple[tuple[int, int], int], UnmappingView]: ...  # noqa: D102
     @property
     def copies(self) -> ReadTable[tuple[tuple[int, int], int], CopySideView]: ...  # noqa: D102
+    @property
+    def passed(self) -> ReadTable[tuple[tuple[int, int], int], PassedGrantView]: ...  # noqa: D102
     @property
     def transfers(self) -> ReadTable[tuple[int, int], TransferView]: ...  # noqa: D102
     @property
@@ -276,6 +279,9 @@ class Machine:
     copies: Table[tuple[tuple[int, int], int], CopySide] = field(
         default_factory=lambda: PlainTable("copies", lambda _: CopySide())
     )
+    passed: Table[tuple[tuple[int, int], int], PassedGrant] = field(
+        default_factory=lambda: PlainTable("passed", lambda _: PassedGrant())
+    )
     transfers: Table[tuple[int, int], Transfer] = field(
         default_factory=lambda: PlainTable("transfers", lambda _: Transfer())
     )
@@ -339,6 +345,7 @@ TABLES = (
     "mappings",
     "unmappings",
     "copies",
+    "passed",
     "transfers",
 )
 """Names of the tables of rows, in Machine's order (`words` is apart)."""

@@ -16,11 +16,13 @@ from xenmodel.abi.grant import (
     E_WRITING,
     HOST_MAP,
     PERMIT_ACCESS,
+    TRANSITIVE,
     TYPE_MASK,
     GrantEntries,
 )
 from xenmodel.domains.naming import addressed_domain
 from xenmodel.grants.arguments import BAD_PAGE, GENERAL_ERROR, OKAY, Answer, SetVersion
+from xenmodel.grants.claiming import use_entry
 from xenmodel.grants.entries import header
 from xenmodel.memory.claim import is_table
 from xenmodel.memory.demotion import drop_leaf
@@ -28,7 +30,7 @@ from xenmodel.memory.reservation import give_back
 from xenmodel.memory.updates import flights
 from xenmodel.step import Refused, require
 from xenspec.logic import Not
-from xenspec.vocabulary import DOMID_SELF, EPERM, DomId, GrantId, HandleId, Mfn
+from xenspec.vocabulary import DOMID_SELF, EPERM, DomId, FlightId, GrantId, HandleId, Mfn
 
 if TYPE_CHECKING:
     import pytest
@@ -74,6 +76,32 @@ def parts_too(word: int, **_: bool) -> bool:
 def no_parts(word: int, **_: bool) -> bool:
     """Let no part of a page be granted."""
     return word & (TYPE_MASK | E_SUB_PAGE) == PERMIT_ACCESS
+
+
+def passing_too(word: int, **_: bool) -> bool:
+    """Let an entry that passes a grant on be used as one that grants a frame."""
+    return word & TYPE_MASK in (PERMIT_ACCESS, TRANSITIVE)
+
+
+def whole_alone(word: int) -> bool:
+    """Let no entry for a part of a page pass a grant on."""
+    return word & (TYPE_MASK | E_SUB_PAGE) == TRANSITIVE
+
+
+def to_read(m: Machine, k: FlightId, g: GrantId, by: DomId, *, readonly: bool) -> None:
+    """Use an entry to read, whatever it is used for."""
+    del readonly
+    use_entry(m, k, g, by, readonly=True)
+
+
+def one_answer(old: Sequence) -> Sequence:
+    """Answer the same whatever the inner entry refuses."""
+
+    def new(*args: object, **options: object) -> Steps:
+        status = yield from old(*args, **options)
+        return OKAY if status == OKAY else GENERAL_ERROR
+
+    return new
 
 
 def both_marks(word: int, *, reading: bool, writing: bool) -> int:
@@ -237,6 +265,16 @@ RULES: Final = (
         ),
     ),
     Rule("MORE: who tries in vain marks the entry", instead("grants.claiming.mark_in_vain", nothing)),
+    Rule("DUEL: an entry may pass a grant on", entries("transitive", never)),
+    Rule("DUEL: of no part of a page in particular", entries("transitive", whole_alone)),
+    Rule("DUEL: not one of its own domain", without_guard("the grant is another domain's")),
+    Rule("DUEL: of a domain that exists", without_guard("that domain exists")),
+    Rule("DUEL: to the domain that copies", without_guard("the entry is for the caller's domain")),
+    Rule("DUEL: the inner entry's answer is the copy's", around("grants.copying._pin_through", one_answer)),
+    Rule("DUEL: what writes asks the inner entry to write", instead("grants.passing.use_entry", to_read)),
+    Rule("DUEL: what writes asks the outer entry to write", constant("grants.passing.is_news", never)),
+    Rule("DUEL: both pins are given back", instead("grants.copying.unpin_passed", nothing)),
+    Rule("DUEL: nothing is mapped by such an entry", entries("permits", passing_too)),
     Rule("REPORT 31: there are two versions", around("grants.versions._set_version", any_version)),
     Rule(
         "REPORT 31: entries in use are not swapped",

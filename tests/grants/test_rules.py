@@ -16,13 +16,14 @@ if TYPE_CHECKING:
 
     from tests.oracle.switches import Rule
 
-SAMPLE: Final = "oracle_sample_grants.jsonl.gz"
+SAMPLES: Final = ("oracle_sample_grants.jsonl.gz", "duel_transitive.jsonl.gz")
+TRANSITIVE_CASES: Final = 238
 
 
 @pytest.fixture(scope="module")
 def bundled(pytestconfig: pytest.Config) -> Mapping[str, Case]:
-    path = pytestconfig.rootpath / "tests" / "recordings" / SAMPLE
-    return {case.id: case for case in read_cases(path)}
+    folder = pytestconfig.rootpath / "tests" / "recordings"
+    return {case.id: case for name in SAMPLES for case in read_cases(folder / name)}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
@@ -35,6 +36,13 @@ def test_a_rule_that_is_switched_off_is_noticed(
     found = Player().play(witness).diverged
     assert found is not None
     assert found.fields != ("failure",), found.answered
+
+
+def test_the_bundled_cases_of_transitive_entries_agree(pytestconfig: pytest.Config) -> None:
+    cases = list(read_cases(pytestconfig.rootpath / "tests" / "recordings" / SAMPLES[1]))
+    player = Player()
+    assert len(cases) == TRANSITIVE_CASES
+    assert [case.id for case in cases if not player.play(case).agrees] == []
 
 
 def test_every_rule_has_a_name_and_a_witness_of_its_own() -> None:

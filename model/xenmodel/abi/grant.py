@@ -2,8 +2,10 @@
 
 A table is an array of entries in pages that Xen shares with their domain. Version 1: a word an entry, flags
 in bits 0..15, domain in 16..31, frame in 32..63. Version 2: two words, the header in the lower half of the
-first; the second names the frame. What Xen reports of an entry in use (GTF_reading, GTF_writing) is in the
-entry's own flags in version 1, and in pages of 16-bit status words in version 2.
+first; the second names the frame; of a transitive entry (GTF_transitive) the upper half of the first names
+another domain, and the second a reference of that domain's table. What Xen reports of an entry in use
+(GTF_reading, GTF_writing) is in the entry's own flags in version 1, and in pages of 16-bit status words in
+version 2.
 """
 
 from enum import IntEnum
@@ -122,6 +124,10 @@ class GrantFormat(Protocol):
 
     def transitive(self, word: int, /) -> bool:
         """Return whether an entry stands for a grant of another domain (version 2)."""
+        ...
+
+    def through(self, first: int, second: int, /) -> tuple[DomId, int]:
+        """Return the domain and the reference that a transitive entry names."""
         ...
 
     def accepts_transfer(self, word: int, /) -> bool:
@@ -245,6 +251,11 @@ class GrantEntries:
     def transitive(word: int, /) -> bool:
         """Return whether an entry stands for a grant of another domain (version 2)."""
         return word & TYPE_MASK == TRANSITIVE
+
+    @staticmethod
+    def through(first: int, second: int, /) -> tuple[DomId, int]:
+        """Return the domain and the reference that a transitive entry names."""
+        return DomId(first >> 32 & MASK16), second & MASK32
 
     @staticmethod
     def accepts_transfer(word: int, /) -> bool:

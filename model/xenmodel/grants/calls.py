@@ -1,7 +1,8 @@
 """HYPERVISOR_grant_table_op: one command on one or many operations (public/grant_table.h).
 
 Operations of a batch answer by a status each, and one that fails does not end the batch. Xen may preempt
-between them (between flushes, where it unmaps).
+between them (between flushes, where it unmaps), and makes the guest ask again where an entry changed while it
+was looked through.
 """
 
 from typing import Final, assert_never
@@ -32,7 +33,7 @@ from xenmodel.grants.tables import get_status_frames, get_version, query_size, s
 from xenmodel.grants.transferring import transfer
 from xenmodel.grants.unmapping import unmap_batch
 from xenmodel.grants.versions import set_version
-from xenmodel.hypercall import PREEMPT_BATCH, Call, Continuation, Steps
+from xenmodel.hypercall import PREEMPT_BATCH, Call, Continuation, Preempted, Steps
 from xenspec.vocabulary import ENOSYS
 
 NAME: Final = "grant_table_op"
@@ -73,7 +74,11 @@ def _batch(x: Call, call: Batch) -> Steps[GrantResult]:
         if done and (yield PREEMPT_BATCH):
             rest = Batch(call.ops[done:])
             break
-        answers.append((yield from _one(x, op, sides)))
+        try:
+            answers.append((yield from _one(x, op, sides)))
+        except Preempted:
+            rest = Batch(call.ops[done:])
+            break
     yield from release_sides(x, sides)
     return _answer(answers, rest)
 

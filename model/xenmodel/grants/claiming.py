@@ -14,6 +14,7 @@ from xenmodel.grants.entries import (
     mark_less_used,
     mark_used,
     named_frame,
+    passes_on,
 )
 from xenmodel.grants.pins import ACTIVE, PINS, remember, require_owned, require_permitted, take_named
 from xenmodel.grants.rows import ActiveGrant
@@ -44,6 +45,8 @@ COPY = (
     "copies.frame",
     "copies.start",
     "copies.length",
+    "copies.trans_domain",
+    "copies.trans_ref",
 )
 """All of a copy's side."""
 
@@ -51,22 +54,9 @@ COPY = (
 @step(*ACTIVE, *COPY, "words.word", "flights.mode", "flights.frame", "frames.ref_count")
 def pin_for_copy(m: Machine, k: FlightId, c: CopyId, g: GrantId, *, readonly: bool) -> None:
     """Pin an entry for one side of a copy; a reference of its frame is in flight `k` from now on."""
-    row, active, domain = m.copies[c], m.active[g], DomId(c[0][0])
-    require("flight is idle", m.flights[k].mode == IDLE, EAGAIN)
-    require("the side is not claimed", Not(row.pinned) & Not(row.held), EAGAIN)
-    require("the reference exists", exists(m, g), ENOENT)
-    if is_pinned(active):
-        require("the entry is in use by the caller's domain", active.domain == domain, EPERM)
-        pins = ite(readonly, active.host_readonly, active.host_writable)
-        require("there is room for one more pin", pins < PIN_ROOM, EPERM)
-        _pin_used(m, k, g, readonly=readonly)
-    else:
-        require_permitted(m, g, domain, readonly=readonly, whole=False)
-        f, part, sub_page = named_frame(m, g), _part(m, g), _is_part(m, g)
-        take_named(m, k, f, DomId(g[0]))
-        mark_used(m, g, writing=Not(readonly))
-        remember(active, domain, f, part, sub_page=sub_page)
-    add_pins(active, 1, host=True, device=False, readonly=readonly)
+    row, active = m.copies[c], m.active[g]
+    require("the side is not claimed", is_free(m, c), EAGAIN)
+    use_entry(m, k, g, DomId(c[0][0]), readonly=readonly)
     row.pinned = True
     row.readonly = readonly
     row.domain = DomId(g[0])
@@ -74,21 +64,55 @@ def pin_for_copy(m: Machine, k: FlightId, c: CopyId, g: GrantId, *, readonly: bo
     row.frame = active.frame
     row.start = active.start
     row.length = active.length
+    row.trans_domain = active.trans_domain
+    row.trans_ref = active.trans_ref
+
+
+def is_free(m: Machine, c: CopyId) -> bool:
+    """Return whether a side of a copy uses and holds nothing."""
+    row = m.copies[c]
+    return Not(row.pinned) & Not(row.held) & Not(row.asked) & Not(m.passed[c].pinned)
+
+
+def use_entry(m: Machine, k: FlightId, g: GrantId, by: DomId, *, readonly: bool) -> None:
+    """Pin an entry that grants a frame of its own domain, and take a reference of that. Part of a step."""
+    active = m.active[g]
+    require("flight is idle", m.flights[k].mode == IDLE, EAGAIN)
+    require("the reference exists", exists(m, g), ENOENT)
+    require("the entry passes nothing on", Not(passes_on(m, g)), EPERM)
+    if is_pinned(active):
+        require("the entry is in use by the caller's domain", active.domain == by, EPERM)
+        require("there is room for one more pin", has_room(active, readonly=readonly), EPERM)
+        _pin_used(m, k, g, readonly=readonly)
+    else:
+        require_permitted(m, g, by, readonly=readonly, whole=False)
+        f, part, sub_page = named_frame(m, g), _part(m, g), _is_part(m, g)
+        take_named(m, k, f, DomId(g[0]))
+        mark_used(m, g, writing=Not(readonly))
+        remember(active, by, f, part, g, sub_page=sub_page)
+    add_pins(active, 1, host=True, device=False, readonly=readonly)
+
+
+def has_room(active: ActiveGrant, *, readonly: bool) -> bool:
+    """Return whether an entry may have one more pin of a copy. Part of a step."""
+    return ite(readonly, active.host_readonly, active.host_writable) < PIN_ROOM
 
 
 def _pin_used(m: Machine, k: FlightId, g: GrantId, *, readonly: bool) -> None:
     """Take the frame of an entry in use. Part of a step."""
-    active = m.active[g]
+    active, owner = m.active[g], DomId(g[0])
+    own = (active.trans_domain == owner) & (active.trans_ref == g[1])
     if Not(readonly) & Not(is_written(active)):
         require("the entry grants writing", Not(m.grants.readonly(header(m, g))), EPERM)
         f = named_frame(m, g)
-        require_owned(m, f, DomId(g[0]))
-        require("the entry grants what it did", (f == active.frame) & _same_part(m, g, active), EBUSY)
-        take_named(m, k, f, DomId(g[0]))
+        require_owned(m, f, owner)
+        same = own & (f == active.frame) & _same_part(m, g, active)
+        require("the entry grants what it did", same, EBUSY)
+        take_named(m, k, f, owner)
         mark_used(m, g, writing=True)
     else:
-        owner, frame = DomId(g[0]), m.frames[active.frame]
-        lives = (frame.owner == owner) & (frame.ref_count > 0) & Not(m.domains[owner].dying)
+        frame = m.frames[active.frame]
+        lives = own & (frame.owner == owner) & (frame.ref_count > 0) & Not(m.domains[owner].dying)
         require("the frame is the granting domain's still", lives, ESRCH)
         take_named(m, k, Mfn(active.frame), owner)
 
@@ -118,7 +142,7 @@ def hold_side(m: Machine, k: FlightId, c: CopyId) -> None:
     require("the side holds no frame", Not(row.held), EAGAIN)
     require("the reference is in flight", (flight.mode == REF) | (flight.mode == HELD), EAGAIN)
     require("as writable memory, if by its type", (flight.mode == REF) | (frame.type == WRITABLE), EAGAIN)
-    granted = (flight.frame == row.frame) & (frame.owner == row.domain)
+    granted = (flight.frame == row.frame) & (frame.owner == row.trans_domain)
     require("the frame is what was granted, and the granting domain's", Not(row.pinned) | granted, EAGAIN)
     row.held = True
     row.typed = flight.mode == HELD

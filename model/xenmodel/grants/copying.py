@@ -21,8 +21,10 @@ from xenmodel.grants.arguments import (
     CopyEnd,
 )
 from xenmodel.grants.claiming import hold_side, let_go_side, mark_in_vain, pin_for_copy, unpin_copy
+from xenmodel.grants.entries import exists, passes_on, pins_of
+from xenmodel.grants.passing import look_away, look_through, pin_passed, pin_passing, unpin_passed
 from xenmodel.grants.rows import CopySide
-from xenmodel.hypercall import Call, Steps
+from xenmodel.hypercall import Call, Preempted, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory.claim import take_ref
 from xenmodel.memory.demotion import drop_leaf
@@ -32,6 +34,7 @@ from xenmodel.step import Refused, require, step
 from xenspec.logic import Not
 from xenspec.vocabulary import (
     DOMID_SELF,
+    EACCES,
     EAGAIN,
     EBUSY,
     EINVAL,
@@ -57,12 +60,13 @@ PURPOSES: Final = (Purpose.SOURCE, Purpose.NEW)
 ENDED: Final[dict[Errno, GrantStatus]] = {
     ENOENT: BAD_GNTREF,
     EPERM: GENERAL_ERROR,
+    EACCES: GENERAL_ERROR,
     EBUSY: GENERAL_ERROR,
     EINVAL: BAD_PAGE,
     ESRCH: BAD_DOMAIN,
 }
 """How a refused pin ends."""
-MARKED: Final = frozenset({EBUSY, EINVAL})
+MARKED: Final = frozenset({EACCES, EBUSY, EINVAL})
 """Refusals before which Xen had set the marks of use, and clears what is not true of them."""
 
 
@@ -106,7 +110,10 @@ def flight_of(x: Call, side: int) -> FlightId:
 
 
 def copy(x: Call, op: Copy, sides: Sides) -> Steps[Answer]:
-    """Make one copy; what it claimed is kept for the next unless it fails."""
+    """Make one copy; what it claimed is kept for the next unless it fails.
+
+    Raises Preempted where an entry changed while it was looked through: the copy is to be made again.
+    """
     status = yield from _copy(x, op, sides)
     if status != OKAY:
         yield from release_sides(x, sides)
@@ -161,17 +168,53 @@ def _claim(x: Call, side: int, end: CopyEnd) -> Steps[GrantStatus]:
 
 
 def _pin(x: Call, c: CopyId, g: GrantId) -> Steps[GrantStatus]:
-    """Pin the entry that one side names."""
+    """Pin the entry that one side names, and of a transitive one what it passes on."""
     readonly = c[1] == SOURCE
+    if exists(x.m, g) and passes_on(x.m, g):
+        return (yield from _pin_through(x, c, g, readonly=readonly))
     try:
         pin_for_copy(x.m, flight_of(x, c[1]), c, g, readonly=readonly)
         yield pin_for_copy
     except Refused as refusal:
-        if refusal.errno in MARKED:
-            mark_in_vain(x.m, g, readonly=readonly)
-            yield mark_in_vain
-        return ENDED[refusal.errno]
+        return (yield from _end_pin(x, g, refusal.errno, readonly=readonly))
     return OKAY
+
+
+def _pin_through(x: Call, c: CopyId, g: GrantId, *, readonly: bool) -> Steps[GrantStatus]:
+    """Pin a transitive entry: look at it, pin what it passes on, pin it unless it changed meanwhile."""
+    try:
+        look_through(x.m, c, g, readonly=readonly)
+    except Refused as refusal:
+        return (yield from _end_pin(x, g, refusal.errno, readonly=readonly))
+    old = pins_of(x.m.active[g])
+    yield look_through
+    inner = GrantId((x.m.copies[c].trans_domain, x.m.copies[c].trans_ref))
+    try:
+        pin_passed(x.m, flight_of(x, c[1]), c)
+        yield pin_passed
+    except Refused as refusal:
+        status = yield from _end_pin(x, inner, refusal.errno, readonly=readonly)
+        look_away(x.m, c)
+        yield look_away
+        return status
+    try:
+        pin_passing(x.m, c, old)
+        yield pin_passing
+    except Refused:
+        unpin_passed(x.m, c)
+        yield unpin_passed
+        look_away(x.m, c)
+        yield look_away
+        raise Preempted from None
+    return OKAY
+
+
+def _end_pin(x: Call, g: GrantId, errno: Errno, *, readonly: bool) -> Steps[GrantStatus]:
+    """Return how a pin ends that was refused; the entry was marked for it, perhaps."""
+    if errno in MARKED:
+        mark_in_vain(x.m, g, readonly=readonly)
+        yield mark_in_vain
+    return ENDED[errno]
 
 
 def _copy_bytes(x: Call, op: Copy) -> Steps[GrantStatus]:
@@ -213,4 +256,7 @@ def _release(x: Call, sides: Sides, side: int) -> Steps[None]:
     if x.m.copies[c].pinned:
         unpin_copy(x.m, c)
         yield unpin_copy
+    if x.m.passed[c].pinned:
+        unpin_passed(x.m, c)
+        yield unpin_passed
     sides.named[side] = None

@@ -6,7 +6,7 @@ The guest may change an entry at any moment, between any two of these.
 from xenmodel.grants.rows import ActiveGrant
 from xenmodel.grants.views import ActiveGrantView
 from xenmodel.machine import Machine, View
-from xenspec.logic import Not, ite
+from xenspec.logic import Not, both, ite
 from xenspec.vocabulary import DomId, GrantId, Mfn
 
 
@@ -25,6 +25,17 @@ def named_frame(m: View, g: GrantId) -> Mfn:
     """Return the frame that an entry names."""
     f, slot = place_of(m, g)
     return m.grants.frame(m.grant_tables[g[0]].version, m.words[f, slot], m.words[f, slot + 1])
+
+
+def passes_on(m: View, g: GrantId) -> bool:
+    """Return whether an entry passes on another domain's grant (version 2 alone has such entries)."""
+    return both(m.grant_tables[g[0]].version != 1, lambda: m.grants.transitive(header(m, g)))
+
+
+def named_grant(m: View, g: GrantId) -> GrantId:
+    """Return the other domain's entry that a transitive entry names."""
+    f, slot = place_of(m, g)
+    return GrantId(m.grants.through(m.words[f, slot], m.words[f, slot + 1]))
 
 
 def entry_count(m: View, domain: DomId) -> int:
@@ -51,6 +62,16 @@ def is_pinned(active: ActiveGrantView) -> bool:
 def is_written(active: ActiveGrantView) -> bool:
     """Return whether anybody may write what the entry granted."""
     return (active.host_writable > 0) | (active.device_writable > 0)
+
+
+def is_news(active: ActiveGrantView, *, readonly: bool) -> bool:
+    """Return whether a use is the first of its entry, or the first to write: then the entry is looked at."""
+    return Not(is_pinned(active)) | (Not(readonly) & Not(is_written(active)))
+
+
+def pins_of(active: ActiveGrantView) -> tuple[int, int, int, int]:
+    """Return an active entry's pins of each kind."""
+    return active.host_writable, active.host_readonly, active.device_writable, active.device_readonly
 
 
 def mark_used(m: Machine, g: GrantId, *, writing: bool) -> None:

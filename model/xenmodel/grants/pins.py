@@ -63,6 +63,8 @@ ACTIVE = (
     "active.start",
     "active.length",
     "active.sub_page",
+    "active.trans_domain",
+    "active.trans_ref",
 )
 """All of an active entry's row."""
 
@@ -148,7 +150,7 @@ def pin_entry(m: Machine, k: FlightId, h: HandleId) -> None:
         f = named_frame(m, g)
         take_named(m, k, f, DomId(g[0]))
         mark_used(m, g, writing=Not(row.readonly))
-        remember(active, DomId(h[0]), f, (0, m.pte.slots * m.pte.word_bytes), sub_page=False)
+        remember(active, DomId(h[0]), f, (0, m.pte.slots * m.pte.word_bytes), g, sub_page=False)
     add_pins(active, 1, host=row.host, device=row.device, readonly=row.readonly)
     row.pinned = True
     row.frame = active.frame
@@ -187,13 +189,17 @@ def take_named(m: Machine, k: FlightId, f: Mfn, owner: DomId) -> None:
     flight.frame = f
 
 
-def remember(active: ActiveGrant, domain: DomId, f: Mfn, part: tuple[int, int], *, sub_page: bool) -> None:
-    """Note what an entry grants, for as long as it is pinned. Part of a step."""
+def remember(
+    active: ActiveGrant, domain: DomId, f: Mfn, part: tuple[int, int], by: GrantId, *, sub_page: bool
+) -> None:
+    """Note what an entry grants while it is pinned; `by`: by which entry in the end. Part of a step."""
     active.domain = domain
     active.frame = f
     active.start = part[0]
     active.length = part[1]
     active.sub_page = sub_page
+    active.trans_domain = DomId(by[0])
+    active.trans_ref = by[1]
 
 
 @step("words.word")

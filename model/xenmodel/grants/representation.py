@@ -88,6 +88,14 @@ def part_of_a_page_is_granted_by_the_new_layout(s: State, g: GrantId) -> bool:
 
 
 @invariant(property=28)
+def what_is_passed_on_is_never_the_whole(s: State, g: GrantId) -> bool:
+    """An entry in use that passes a grant on counts as one for a part of a page: nothing maps by it."""
+    active = s.active[g]
+    own = (active.trans_domain == g[0]) & (active.trans_ref == g[1])
+    return implies(is_pinned(active) & Not(active.sub_page), lambda: own)
+
+
+@invariant(property=28)
 def handle_in_use_exists(s: State, h: HandleId) -> bool:
     """A handle that is handed out is one of those that there are."""
     return implies(s.mappings[h].taken, lambda: (h[1] >= 0) & (h[1] < s.grant_tables[DomId(h[0])].handles))

@@ -3,7 +3,8 @@
 `ActiveGrant` is what Xen remembers of an entry while it is pinned; the guest's memory is not asked again.
 `Mapping` is the row of a handle: whose entry it maps and how. `Unmapping` is one unmapping between the
 removal of its entry and the flush after which its references are dropped; `CopySide` the source or
-destination of a copy under way; `Transfer` a frame on its way to another domain.
+destination of a copy under way, `PassedGrant` the other domain's grant that its entry passes on, if it is a
+transitive one; `Transfer` a frame on its way to another domain.
 """
 
 from dataclasses import dataclass
@@ -48,6 +49,9 @@ class ActiveGrant:
     """Of the page, the first byte granted; and how many."""
     length: int = 0
     sub_page: bool = False
+    trans_domain: DomId = DOMID_INVALID
+    """Whose entry grants the frame in the end, and which: of a transitive entry another one, else itself."""
+    trans_ref: int = 0
 
 
 @dataclass(slots=True)
@@ -98,9 +102,29 @@ class CopySide:
     """It uses a grant."""
     held: bool = False
     """It holds its frame."""
+    asked: bool = False
+    """A transitive entry let it in, and what the entry passes on is looked for."""
     typed: bool = False
     """As writable memory."""
     readonly: bool = False
+    domain: DomId = DOMID_INVALID
+    ref: int = 0
+    frame: Mfn = NO_FRAME
+    start: int = 0
+    length: int = 0
+    trans_domain: DomId = DOMID_INVALID
+    """Whose entry grants the frame in the end, and which."""
+    trans_ref: int = 0
+
+
+@dataclass(slots=True)
+class PassedGrant:
+    """The grant that a side's entry passes on, keyed as the side: pinned for the domain that passes it on."""
+
+    pinned: bool = False
+    readonly: bool = False
+    by: DomId = DOMID_INVALID
+    """Whose entry passes it on."""
     domain: DomId = DOMID_INVALID
     ref: int = 0
     frame: Mfn = NO_FRAME

@@ -50,6 +50,10 @@ class ActiveGrantView(Protocol):
     def length(self) -> int: ...  # noqa: D102 - named by its field
     @property
     def sub_page(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
+    def trans_domain(self) -> DomId: ...  # noqa: D102 - named by its field
+    @property
+    def trans_ref(self) -> int: ...  # noqa: D102 - named by its field
 
 
 class MappingView(Protocol):
@@ -106,9 +110,36 @@ class CopySideView(Protocol):
     @property
     def held(self) -> bool: ...  # noqa: D102 - named by its field
     @property
+    def asked(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
     def typed(self) -> bool: ...  # noqa: D102 - named by its field
     @property
     def readonly(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
+    def domain(self) -> DomId: ...  # noqa: D102 - named by its field
+    @property
+    def ref(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def frame(self) -> Mfn: ...  # noqa: D102 - named by its field
+    @property
+    def start(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def length(self) -> int: ...  # noqa: D102 - named by its field
+    @property
+    def trans_domain(self) -> DomId: ...  # noqa: D102 - named by its field
+    @property
+    def trans_ref(self) -> int: ...  # noqa: D102 - named by its field
+
+
+class PassedGrantView(Protocol):
+    """PassedGrant, read only."""
+
+    @property
+    def pinned(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
+    def readonly(self) -> bool: ...  # noqa: D102 - named by its field
+    @property
+    def by(self) -> DomId: ...  # noqa: D102 - named by its field
     @property
     def domain(self) -> DomId: ...  # noqa: D102 - named by its field
     @property

@@ -7,6 +7,7 @@ from typing import Final
 PINS: Final = "xenmodel.grants.pins"
 HOST: Final = "xenmodel.grants.host"
 COPIES: Final = "xenmodel.grants.claiming"
+PASSING: Final = "xenmodel.grants.passing"
 UNMAPPING: Final = "xenmodel.grants.unmapping"
 VERSIONS: Final = "xenmodel.grants.versions"
 TRANSFERRING: Final = "xenmodel.grants.transferring"
@@ -19,6 +20,11 @@ GIVEN_UP: Final = """frame.allocated = False
 FLUSHED: Final = """return m.cpus.each(
         0, m.cpu_count, lambda c: Not(m.dirty[domain, c].dirty) | (m.cpus[c].flushed_at > stamp)
     )"""
+
+PINNED_ANEW: Final = "use_entry(m, k, g, DomId(row.domain), readonly=row.readonly)"
+TAKEN_BACK: Final = """if is_pinned(m.active[row.domain, row.ref]):
+    add_pins(active, -1, host=True, device=False, readonly=row.readonly)"""
+OWN: Final = "lives = own & (frame.owner == owner) & (frame.ref_count > 0) & Not(m.domains[owner].dying)"
 
 Row = tuple[str, str, str, tuple[str, str] | tuple[str, str, str], str]
 
@@ -152,6 +158,48 @@ OF_GRANTS: Final[tuple[Row, ...]] = (
         RESERVATION,
         ("give_back", "domain.pages = domain.pages + 1"),
         "pages_are_what_is_charged",
+    ),
+    (
+        "what is passed on is pinned once for all uses of its entry",
+        "pin_passed",
+        PASSING,
+        ("pin_passed", PINNED_ANEW, f"{PINNED_ANEW}\n{TAKEN_BACK}"),
+        "pins_are_the_uses_of_the_entry",
+    ),
+    (
+        "a grant that is passed on to write is used as one to read",
+        "pin_passed",
+        PASSING,
+        ("pin_passed", PINNED_ANEW, PINNED_ANEW.replace("readonly=row.readonly", "readonly=True")),
+        "passed_grant_is_of_what_was_granted",
+    ),
+    (
+        "a domain passes on a grant of its own",
+        "look_through",
+        PASSING,
+        ("look_through", "guard: the grant is another domain's"),
+        "passed_grant_is_another_domains",
+    ),
+    (
+        "an entry that passes a grant on is used as if it granted a frame",
+        "pin_for_copy",
+        COPIES,
+        ("_pin_used", OWN, OWN.replace("own & ", "")),
+        "copy_by_a_transitive_entry_uses_what_it_passes_on",
+    ),
+    (
+        "an entry in use passes on what it names now",
+        "pin_passing",
+        PASSING,
+        ("pin_passing", "guard: the entry passes on what it did"),
+        "copy_is_of_what_was_granted",
+    ),
+    (
+        "what is passed on is given back while it is in use",
+        "unpin_passed",
+        PASSING,
+        ("unpin_passed", "guard: and the side does not use it"),
+        "copy_by_a_transitive_entry_uses_what_it_passes_on",
     ),
     (
         "a guest gives up a page of its grant table",

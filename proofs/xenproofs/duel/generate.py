@@ -4,8 +4,8 @@ Every family takes a seeded random source and returns a case; the same seed give
 for what only live cases see: walks through guest-built tables and their accessed and dirty bits, Xen's L4
 slots, partial exchanges, I/O space and caching, descriptors, raw writes that preserve bits, linear tables,
 foreign frames; and one that mixes everything. Event channels and grants have families of their own
-(`channels`, `granting`), and one that mixes these with memory calls; a last one puts arguments where ranges
-end (`extremes`).
+(`channels`, `granting`, `passing`), and one that mixes these with memory calls; a last one puts arguments
+where ranges end (`extremes`).
 """
 
 from collections.abc import Callable, Mapping
@@ -41,6 +41,7 @@ from xenproofs.duel.ops import (
     update,
     write,
 )
+from xenproofs.duel.passing import transitive
 
 SELF, IO = 0x7FF0, 0x7FF1
 TABLES = ("p0", "p1", "p2", "p3")
@@ -334,6 +335,7 @@ FAMILIES: Mapping[str, Callable[[Draw], Case]] = {
     "grants": grants,
     "copies": copies,
     "new_grants": new_grants,
+    "transitive": transitive,
     "sharing": sharing,
     "extremes": extremes,
 }

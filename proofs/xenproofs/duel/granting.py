@@ -32,7 +32,7 @@ SLOTS = 8
 RESERVED = 1 << 32
 """Plus k: entry k of the table itself, one of those that a change of layout keeps."""
 TRANSITIVE = 2
-"""The bit by which an entry's type stands for another grant: of another domain's, the model knows nothing."""
+"""The bit by which an entry's type passes another grant on: these have a family of their own (passing.py)."""
 FAR_REFS = (16383, 16384, 32767, 32768, 40000, 0xFFFFFFFF)
 MAPS = (2, 2, 2, 2, 6, 6, 6, 3, 7, 1, 5, 10, 14, 0, 2 | 32, 0x10002)
 """GNTMAP_* flags: host 2, read-only 4, device 1, application 8."""

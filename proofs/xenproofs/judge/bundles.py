@@ -45,7 +45,7 @@ OWN_TABLES: Final[dict[str, tuple[str, ...]]] = {
     "GrantId": ("active", "pins"),
     "HandleId": ("mappings",),
     "UnmapId": ("unmappings",),
-    "CopyId": ("copies",),
+    "CopyId": ("copies", "passed"),
     "GrantFrameId": ("grant_frames", "status_frames"),
     **dict.fromkeys(KINDS, ("held",)),
 }

@@ -53,10 +53,19 @@ def of_copy(key: tuple[tuple[int, int], int], row: rows.CopySide) -> Use | None:
     return Use(key[0][0], entry, row.frame, host=True, device=False, readonly=row.readonly, lasting=False)
 
 
+def of_passed(_: tuple[tuple[int, int], int], row: rows.PassedGrant) -> Use | None:
+    """Return what is used of a grant that is passed on to a side of a copy."""
+    if not row.pinned:
+        return None
+    entry = (row.domain, row.ref)
+    return Use(row.by, entry, row.frame, host=True, device=False, readonly=row.readonly, lasting=False)
+
+
 USES: Final[dict[str, Callable[[Hashable, object], Use | None]]] = {
     "mappings": any_holds(of_mapping),
     "unmappings": any_holds(of_unmapping),
     "copies": any_holds(of_copy),
+    "passed": any_holds(of_passed),
 }
 """Tables whose rows use entries."""
 CELLS: Final = {table: names_in(of) for table, of in USES.items()}

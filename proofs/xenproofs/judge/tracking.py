@@ -41,7 +41,7 @@ from xenmodel.events.rows import (
     Upcall,
     Wait,
 )
-from xenmodel.grants.rows import ActiveGrant, CopySide, GrantTable, Mapping, Unmapping
+from xenmodel.grants.rows import ActiveGrant, CopySide, GrantTable, Mapping, PassedGrant, Unmapping
 from xenmodel.hardware.rows import Prefix, TlbEntry
 from xenmodel.machine import Machine
 from xenmodel.memory.holders import Holder
@@ -194,7 +194,6 @@ class StateView:
     active: Tracked[tuple[int, int], ActiveGrant]
     mappings: Tracked[tuple[int, int], Mapping]
     unmappings: Tracked[tuple[tuple[int, int], int], Unmapping]
-    copies: Tracked[tuple[tuple[int, int], int], CopySide]
     cpu_count: int
     pte: PteFormat
     descriptors: DescriptorFormat
@@ -217,6 +216,8 @@ class StateView:
     handlers: Tracked[tuple[int, int], Handler] = field(init=False)
     scans: Tracked[tuple[tuple[int, int], int], Scan] = field(init=False)
     taken: Tracked[tuple[tuple[int, int], int], Taken] = field(init=False)
+    copies: Tracked[tuple[tuple[int, int], int], CopySide] = field(init=False)
+    passed: Tracked[tuple[tuple[int, int], int], PassedGrant] = field(init=False)
     prefixes: Tracked[tuple[int, int, int], Prefix] = field(init=False)
     demotions: Tracked[int, Demotion] = field(init=False)
 
@@ -250,7 +251,6 @@ class StateView:
             active=Tracked(store_of(m.active)),
             mappings=Tracked(store_of(m.mappings)),
             unmappings=Tracked(store_of(m.unmappings)),
-            copies=Tracked(store_of(m.copies)),
             cpu_count=m.cpu_count,
             pte=m.pte,
             descriptors=m.descriptors,
@@ -258,9 +258,15 @@ class StateView:
             segments=SegmentRules(),
             xens=WrittenByXen(m.xen_slots, m.pte),
         )
+        view._see_copies(m)
         view._see_walks(m)
         view._see_events(m)
         return view
+
+    def _see_copies(self, m: Machine) -> None:
+        """See what copies use, and what is passed on to them."""
+        self.copies = Tracked(store_of(m.copies))
+        self.passed = Tracked(store_of(m.passed))
 
     def _see_walks(self, m: Machine) -> None:
         """See what CPUs walk by, and what still may be walked through."""

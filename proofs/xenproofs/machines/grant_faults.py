@@ -4,6 +4,8 @@ from xenproofs.machines.breach import CRASH, ILLEGAL_HOLDER
 from xenproofs.machines.planting import Edit, Fault
 
 PINS, HOST, MAPPING, COPYING = "grants.pins", "grants.host", "grants.mapping", "grants.claiming"
+PASSING = "grants.passing"
+INNER = "use_entry(m, k, g, DomId(row.domain), readonly=row.readonly)"
 USES = "pins_are_the_uses_of_the_entry"
 GRANTED = "mapping_is_of_what_was_granted"
 COUNTED = "type_count_is_the_number_of_typed_holders"
@@ -122,7 +124,7 @@ GRANT_FAULTS: tuple[Fault, ...] = (
             ),
             Edit(
                 f"{COPYING}:hold_side",
-                "granted = (flight.frame == row.frame) & (frame.owner == row.domain)",
+                "granted = (flight.frame == row.frame) & (frame.owner == row.trans_domain)",
                 "granted = flight.frame == row.frame",
             ),
         ),
@@ -207,6 +209,57 @@ GRANT_FAULTS: tuple[Fault, ...] = (
         ),
         (GRANTED,),
         interleaved=True,
+    ),
+    Fault(
+        "grant_passed_on_without_a_pin",
+        "A copy by a transitive entry in use does not pin the inner one, and takes its pin back in the end.",
+        (
+            Edit(
+                f"{PASSING}:pin_passed",
+                INNER,
+                f"{INNER}\n    if is_pinned(m.active[row.domain, row.ref]):\n"
+                "        add_pins(active, -1, host=True, device=False, readonly=row.readonly)",
+            ),
+        ),
+        (USES,),
+        advisories=(226,),
+        interleaved=True,
+    ),
+    Fault(
+        "grant_passed_on_writes_what_is_read",
+        "A copy that writes by a transitive entry asks of the inner one only to read.",
+        (
+            Edit(f"{PASSING}:pin_passed", INNER, INNER.replace("readonly=row.readonly", "readonly=True")),
+            Edit(f"{PASSING}:pin_passed", "passed.readonly = row.readonly", "passed.readonly = True"),
+        ),
+        ("passed_grant_is_what_is_looked_for", "copy_by_a_transitive_entry_uses_what_it_passes_on"),
+        every_step=True,
+    ),
+    Fault(
+        "grant_passed_on_of_its_own",
+        "A transitive entry may name an entry of its own domain.",
+        (
+            Edit(
+                f"{PASSING}:look_through",
+                'require("the grant is another domain\'s", domain != g[0], EACCES)',
+                "pass",
+            ),
+        ),
+        ("passed_grant_is_another_domains",),
+        every_step=True,
+    ),
+    Fault(
+        "grant_passed_on_for_another",
+        "A transitive entry that is in use is not asked again whether it still passes on what it did.",
+        (
+            Edit(
+                f"{PASSING}:pin_passing",
+                'require("the entry passes on what it did", _passes(active, passed, by), EBUSY)',
+                "pass",
+            ),
+        ),
+        ("copy_is_of_what_was_granted",),
+        every_step=True,
     ),
     Fault(
         "grant_kept_by_the_dead",

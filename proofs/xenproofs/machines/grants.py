@@ -7,7 +7,7 @@ its frame is mapped.
 from collections.abc import Callable
 from typing import Final
 
-from xenmodel.abi.grant import CONTAINS_PTE, E_SUB_PAGE, MASK64
+from xenmodel.abi.grant import CONTAINS_PTE, E_SUB_PAGE, MASK64, TRANSITIVE
 from xenmodel.grants.arguments import (
     Batch,
     BatchOp,
@@ -28,7 +28,8 @@ from xenmodel.grants.arguments import (
 from xenmodel.grants.calls import grant_table_op
 from xenmodel.grants.guest import write_entry
 from xenmodel.hypercall import Call, Steps
-from xenproofs.machines.moves import BOOT_L1, Move, address, extra, frame_of, named, other
+from xenproofs.machines.domains import re_entry
+from xenproofs.machines.moves import BOOT_L1, Move, address, extra, frame_of, named, other, others
 from xenproofs.machines.setup import XEN_HEAP, estate
 from xenspec.vocabulary import DOMID_INVALID, DOMID_SELF, PAGE_SIZE, Errno, GrantFrameId, Mfn
 
@@ -38,12 +39,16 @@ FLAGS: Final = (2, 2, 6, 3, 7, 1, 5, 2 | CONTAINS_PTE)
 """GNTMAP_*: processors, devices, both; to write or to read."""
 GRANTS: Final = (1, 1, 1, 5, 2, 1, 0x101, 0)
 """GTF_*: access, access to read, a transfer accepted, access to a part, nothing."""
+PASSES: Final = 5
+"""The choice of an entry that passes another grant on, where the table has the second layout."""
 LENGTHS: Final = (8, 64, 5, 4096, 0)
 ODD: Final = 18
 """A number of a move from which on the call names what does not exist: a domain, an entry."""
 ODD_SLOT: Final = 15
 """The slot by which a copy or a transfer names such a thing; the one before does too."""
 NO_SUCH_REF, NO_SUCH_DOMAIN = 5000, 5
+AGAIN: Final = 3
+"""How often a guest goes on with a call that makes it ask again, before it gives up."""
 HALF: Final = PAGE_SIZE // 2
 WINDOW: Final = 16
 """Slots of the boot table of level 1 that moves map by."""
@@ -70,11 +75,22 @@ def _entry(x: Call, move: Move) -> Steps[str]:
         write_entry(x.m, p, slot, head | f << 32 & MASK64)
         yield write_entry
         return "written"
-    write_entry(x.m, p, slot + 1, f)
+    first, second = head | (HALF << 48 if flags & E_SUB_PAGE else 0), int(f)
+    if extra(move.d) == PASSES:
+        giver, second = _passed_on(x, move.c)
+        first = TRANSITIVE | to << 16 | giver << 32
+    write_entry(x.m, p, slot + 1, second)
     yield write_entry
-    write_entry(x.m, p, slot, head | (HALF << 48 if flags & E_SUB_PAGE else 0))
+    write_entry(x.m, p, slot, first)
     yield write_entry
     return "written"
+
+
+def _passed_on(x: Call, number: int) -> tuple[int, int]:
+    """Return whose grant an entry passes on: one of another domain, seldom of one's own or of nobody."""
+    whose = number % 8
+    giver = {6: int(x.domain), 7: NO_SUCH_DOMAIN}.get(whose, int(others(x.domain)[whose % 2]))
+    return giver, NO_SUCH_REF if number >= ODD else _ref(number // 8)
 
 
 def _map(x: Call, move: Move) -> BatchOp:
@@ -214,4 +230,9 @@ def steps_of(x: Call, move: Move) -> Steps[str]:
     if move.kind == "table":
         return (yield from _table(x, move))
     result = yield from grant_table_op(x, Batch((OPS[move.kind][1](x, move),)))
-    return result.status.name
+    for _ in range(AGAIN):
+        if result.continuation is None:
+            return result.status.name
+        yield re_entry
+        result = yield from grant_table_op(x, Batch((OPS[move.kind][1](x, move),)))
+    return "asked again and again"

@@ -43,6 +43,15 @@ REASONS: Final[dict[str, str]] = {
     "settled_on_one_of_several": "the explorer takes the steps of a poll by a text of its own",
     "kept_event_forgotten": "the scopes begin with all event words",
     "queue_locked_by_a_guests_store": "in no scope does a guest store against the protocol",
+    **dict.fromkeys(
+        (
+            "grant_passed_on_without_a_pin",
+            "grant_passed_on_writes_what_is_read",
+            "grant_passed_on_of_its_own",
+            "grant_passed_on_for_another",
+        ),
+        "no scope has transitive entries",
+    ),
 }
 """Why a fault has no story in the scopes that are searched."""
 PROVED: Final[dict[str, str]] = {
@@ -76,5 +85,9 @@ PROVED: Final[dict[str, str]] = {
     "grant_transfer_of_a_mapped_frame": "a frame that somebody holds is transferred",
     "grant_layout_changed_in_use": "the layout changes while entries are in use",
     "grant_part_mapped_whole": "a part of a page is mapped as the whole",
+    "grant_passed_on_without_a_pin": "what is passed on is pinned once for all uses of its entry",
+    "grant_passed_on_writes_what_is_read": "a grant that is passed on to write is used as one to read",
+    "grant_passed_on_of_its_own": "a domain passes on a grant of its own",
+    "grant_passed_on_for_another": "an entry in use passes on what it names now",
 }
 """The proof's planted bug of the same kind (xenproofs.bugs.catalogue); memory's have the fault's name."""

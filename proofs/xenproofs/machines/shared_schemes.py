@@ -26,6 +26,10 @@ ACCEPTS: Final = 4
 """The choice of an entry that accepts a transfer."""
 PART: Final = 6
 """The choice of an entry that grants a part of its page."""
+PASSED_ON: Final = 5
+"""The choice of an entry that passes another grant on."""
+OWN, SECOND = 6, 8
+"""The numbers by which such an entry names a grant of its own domain, and the second entry of another one."""
 SET_VERSION, TO_VERSION_2 = 0, 1
 """The number of a table's change of layout, and the choice of version 2."""
 ANOTHER: Final = 2
@@ -198,6 +202,26 @@ def _used_by_a_third(rng: Random, vcpu: int) -> list[Move]:
     return [*granted, mapped, *anew, changed(third, "d", whose)]
 
 
+def _passed_on(rng: Random, vcpu: int) -> list[Move]:
+    """Grant a frame to the other domain, which passes it on; copy by that on two vCPUs."""
+    ref, outer, passing = rng.randrange(2), rng.randrange(REFS), _other(vcpu)
+    third = rng.randrange(3) == 0
+    from_third = [changed(move, "vcpu", THIRDS) for move in _granted(rng, vcpu, ref)]
+    whose = 0 if passing >= VCPUS_EACH else ANOTHER
+    granted = [changed(m, "d", m.d + whose) for m in from_third] if third else _granted(rng, passing, ref)
+    giver = rng.choice((OWN, int(third), int(third), int(third), int(third))) if ref == 0 else SECOND + third
+    passes = Move("grant", passing, outer, 1, giver, _choice(PASSED_ON))
+    layout = Move("table", passing, SET_VERSION, d=_choice(TO_VERSION_2))
+    before = rng.choice(([], [], [*_granted(rng, vcpu, outer), Move("map_grant", vcpu, outer, 1, 1)]))
+
+    def copy(of: int, pause: int) -> Move:
+        frame = FIRST_SPARE + rng.randrange(WRITABLE_AT_START)
+        return Move("copy_grant", of, outer, 0, frame, rng.randrange(2), pause)
+
+    copies = [copy(vcpu, rng.choice((0, rng.randint(1, STEPS)))), copy(vcpu ^ 1, 0)]
+    return [layout, *granted, *before, passes, *copies, _end(vcpu)]
+
+
 def _died(rng: Random, vcpu: int) -> list[Move]:
     """Map a grant, mostly for devices too, and destroy one of both domains."""
     ref = rng.randrange(REFS)
@@ -217,6 +241,7 @@ SCHEMES: Final[dict[str, tuple[Scheme, ...]]] = {
         _transferred,
         _part_in_use,
         _used_by_a_third,
+        _passed_on,
         _died,
     ),
 }

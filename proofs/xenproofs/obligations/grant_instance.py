@@ -31,18 +31,35 @@ NOBODY: Final = 0x7FFF
 W, SECOND = variable("w", BITS), variable("x", BITS)
 FLAG, OTHER = variable("a", BOOL), variable("b", BOOL)
 VERSION, REF = variable("v", INT), variable("r", INT)
+REFS: Final = (0, 511)
+"""Entries of the universe."""
 RANGES: Final[dict[str, tuple[int, ...]]] = {
     "grant_tables.version": (1, 2),
     "grant_tables.frames": (0, 1),
     "grant_tables.status_frames": (0, 1),
-    **dict.fromkeys(("mappings.ref", "unmappings.ref", "copies.ref", "transfers.ref"), (0, 511)),
+    **dict.fromkeys(
+        (
+            "mappings.ref",
+            "unmappings.ref",
+            "copies.ref",
+            "copies.trans_ref",
+            "passed.ref",
+            "active.trans_ref",
+            "transfers.ref",
+        ),
+        REFS,
+    ),
 }
 """What fields hold that name something."""
 DOMAINS: Final = (
     "active.domain",
     "mappings.domain",
     "unmappings.domain",
+    "active.trans_domain",
     "copies.domain",
+    "copies.trans_domain",
+    "passed.by",
+    "passed.domain",
     "transfers.domain",
 )
 """Fields that name a domain."""
@@ -102,9 +119,27 @@ def _receiver(word: Bits) -> Bits:
     return word >> 16 & MASK16
 
 
-def _domain(domains: Iterable[int]) -> Term:
-    """Return the domain that an entry is for, if it is one of the universe."""
-    found, named = integer(NOBODY), meaning(_receiver, W)
+def _giver(word: Bits) -> Bits:
+    return word >> 32 & MASK16
+
+
+def _ref() -> Term:
+    """Return the reference that a transitive entry names, if it is one of the universe."""
+    found = integer(-1)
+    for ref in REFS:
+        found = terms.choice(
+            terms.equal(meaning(_lower_half, SECOND), word_literal(ref)), integer(ref), found
+        )
+    return found
+
+
+def _lower_half(word: Bits) -> Bits:
+    return word & MASK32
+
+
+def _domain(domains: Iterable[int], part: Callable[..., object]) -> Term:
+    """Return the domain that a part of a word names, if it is one of the universe."""
+    found, named = integer(NOBODY), meaning(part, W)
     for domain in domains:
         found = terms.choice(terms.equal(named, word_literal(domain)), integer(domain), found)
     return found
@@ -118,7 +153,10 @@ def definitions(frames: Sequence[Term], domains: Iterable[int]) -> dict[str, str
         decoders.ACCEPTS: ((W,), meaning(GrantEntries.accepts_transfer, W)),
         decoders.READONLY: ((W,), meaning(GrantEntries.readonly, W)),
         decoders.SUB_PAGE: ((W,), meaning(GrantEntries.sub_page, W)),
-        decoders.DOMAIN: ((W,), _domain(domains)),
+        decoders.DOMAIN: ((W,), _domain(domains, _receiver)),
+        decoders.TRANSITIVE: ((W,), meaning(GrantEntries.transitive, W)),
+        decoders.THROUGH[0]: ((W,), _domain(domains, _giver)),
+        decoders.THROUGH[1]: ((SECOND,), _ref()),
         decoders.NAMED: ((VERSION, W, SECOND), _frame(frames)),
         decoders.USED: ((W, FLAG), _by_flags(GrantEntries.used, ("writing", FLAG))),
         decoders.UNUSED: (
@@ -156,7 +194,18 @@ def exact(state: SymbolicMachine, scope: Finite, domains: Iterable[int]) -> list
     for v in scope.universe["vcpu"]:
         domain = state.vcpus.field("domain").read((v,))
         found.append(terms.equal(terms.apply(PARTS[VCPU, 0], v), domain))
-    return found + exact_sizes(state, scope, GRANT_FAMILIES)
+    return [*found, _pages(state, scope), *exact_sizes(state, scope, GRANT_FAMILIES)]
+
+
+def _pages(state: SymbolicMachine, scope: Finite) -> Term:
+    """Return that the pages which tables are said to have are frames, so that their words are shown."""
+    pages, frames = state.tables["grant_frames"], state.tables["grant_tables"].field("frames").read
+
+    def is_there(p: tuple[Term, ...]) -> Term:
+        absent = terms.equal(pages.field("frame").read(p), NO_FRAME)
+        return terms.implication(terms.order("<", p[1], frames(p[:1])), terms.negation(absent))
+
+    return scope.forall(pages.kinds, is_there, "inside")
 
 
 def exact_sizes(state: SymbolicMachine, scope: Finite, families: Iterable[Family]) -> list[Term]:

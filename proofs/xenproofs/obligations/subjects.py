@@ -102,6 +102,7 @@ TUPLES: Final[tuple[tuple[object, tuple[Kind, ...]], ...]] = (
     (tuple[int, int], (K_NUMBER, K_NUMBER)),
     (tuple[FlightId, FlightId], (K_FLIGHT, K_FLIGHT)),
     (tuple[bool, bool, bool, bool], (K_BOOL,) * 4),
+    (tuple[int, int, int, int], (K_NUMBER,) * 4),
 )
 
 

@@ -128,15 +128,20 @@ _ROWS: Final = {
     "mappings": ((K_DOMAIN, K_HANDLE), ("pinned", "host", "device", "readonly", "domain", "ref", "frame")),
     "unmappings": ((K_VCPU, K_PLACE), ("host", "device", "readonly", "domain", "ref", "frame")),
     "copies": ((K_VCPU, K_SIDE), ("pinned", "readonly", "domain", "ref", "frame")),
+    "passed": ((K_VCPU, K_SIDE), ("pinned", "readonly", "domain", "ref", "frame")),
 }
 """The tables whose rows use entries: their keys, and the fields that decide about it."""
 
 
+COPIES: Final = ("copies", "passed")
+"""Tables whose uses are copies': of processors, with nothing mapped."""
+
+
 def _pins(name: str, part: str, *, readonly: bool) -> Family:
     """Return the uses of each entry, of one kind; a copy is one of the processor."""
-    tables = ("mappings", "unmappings", "copies") if part == "host" else ("mappings", "unmappings")
+    tables = ("mappings", "unmappings", *COPIES) if part == "host" else ("mappings", "unmappings")
     sources = tuple(
-        Source(t, *_ROWS[t], partial(_uses, readonly, t, None if t == "copies" else part)) for t in tables
+        Source(t, *_ROWS[t], partial(_uses, readonly, t, None if t in COPIES else part)) for t in tables
     )
     return Family("pins", name, (K_DOMAIN, K_GRANT), sources)
 

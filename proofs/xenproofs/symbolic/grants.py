@@ -32,6 +32,8 @@ SLOT: Final = _function("slot", INT, INT, INT)
 STATUS_PAGE: Final = _function("status_page", INT, INT)
 STATUS_SLOT: Final = _function("status_slot", INT, INT)
 PERMITS: Final = _function("permits", WORD, BOOL, BOOL)
+TRANSITIVE: Final = _function("transitive", WORD, BOOL)
+THROUGH: Final = (_function("through_domain", WORD, INT), _function("through_ref", WORD, INT))
 ACCEPTS: Final = _function("accepts_transfer", WORD, BOOL)
 READONLY: Final = _function("readonly", WORD, BOOL)
 SUB_PAGE: Final = _function("sub_page", WORD, BOOL)
@@ -102,6 +104,14 @@ class SymbolicGrants:
     def permits(self, word: object, *, whole: object) -> Truth:
         """Return whether an entry lets its domain in."""
         return self._truth(PERMITS, word, whole)
+
+    def transitive(self, word: object) -> Truth:
+        """Return whether an entry passes on what another domain grants."""
+        return self._truth(TRANSITIVE, word)
+
+    def through(self, first: object, second: object) -> tuple[Number, Number]:
+        """Return the domain and the reference that a transitive entry names."""
+        return self._number(THROUGH[0], first), self._number(THROUGH[1], second)
 
     def accepts_transfer(self, word: object) -> Truth:
         """Return whether an entry waits for a frame."""

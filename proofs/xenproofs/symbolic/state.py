@@ -36,7 +36,7 @@ from xenmodel.events.rows import (
     Upcall,
     Wait,
 )
-from xenmodel.grants.rows import ActiveGrant, CopySide, GrantTable, Mapping, Transfer, Unmapping
+from xenmodel.grants.rows import ActiveGrant, CopySide, GrantTable, Mapping, PassedGrant, Transfer, Unmapping
 from xenmodel.hardware.rows import Prefix, TlbEntry
 from xenmodel.memory.rows import Demotion, Entry, Flight, Frame, MachineToPhys
 from xenproofs.symbolic import terms
@@ -131,6 +131,7 @@ SCHEMA: Final[dict[str, tuple[type, tuple[Kind, ...]]]] = {
     "mappings": (Mapping, (K_DOMAIN, K_HANDLE)),
     "unmappings": (Unmapping, (K_VCPU, K_PLACE)),
     "copies": (CopySide, (K_VCPU, K_SIDE)),
+    "passed": (PassedGrant, (K_VCPU, K_SIDE)),
     "transfers": (Transfer, (K_VCPU,)),
 }
 """Every table of Machine: its row class and what it is keyed by. A test compares this with Machine."""

@@ -6,7 +6,7 @@ which entry, by which handle, marked in which word of the granting domain's memo
 
 from typing import Protocol
 
-from xenspec.grants.state import ActiveRow, CopyRow, MappingRow, UnmappingRow
+from xenspec.grants.state import ActiveRow, CopyRow, MappingRow, PartRow, PassedRow, UnmappingRow
 from xenspec.memory import state as memory
 from xenspec.memory.frames import PageRow
 from xenspec.table import ReadTable, Table
@@ -52,20 +52,6 @@ class GrantTableRow(Protocol):
         ...
 
 
-class PartRow(Protocol):
-    """A part of a page."""
-
-    @property
-    def start(self) -> int:
-        """Its first byte."""
-        ...
-
-    @property
-    def length(self) -> int:
-        """How many bytes."""
-        ...
-
-
 class RememberedRow(ActiveRow, PartRow, Protocol):
     """All that is remembered of an entry in use."""
 
@@ -91,10 +77,6 @@ class WaitingRow(UnmappingRow, Protocol):
     def stamp(self) -> int:
         """The flush clock when its entry was removed."""
         ...
-
-
-class SideRow(CopyRow, PartRow, Protocol):
-    """All of a side of a copy; the part is what the entry grants."""
 
 
 class TransferRow(Protocol):
@@ -138,6 +120,14 @@ class EntryWords(Protocol):
 
     def permits(self, word: int, /, *, whole: bool) -> bool:
         """The entry lets its domain in (GTF_permit_access); `whole`: to the whole page."""
+        ...
+
+    def transitive(self, word: int, /) -> bool:
+        """The entry passes on what another domain grants (GTF_transitive)."""
+        ...
+
+    def through(self, first: int, second: int, /) -> tuple[DomId, int]:
+        """The domain and the reference that a transitive entry names."""
         ...
 
     def accepts_transfer(self, word: int, /) -> bool:
@@ -237,7 +227,9 @@ class State(memory.State, Protocol):
     @property
     def unmappings(self) -> ReadTable[tuple[tuple[int, int], int], WaitingRow]: ...  # noqa: D102
     @property
-    def copies(self) -> ReadTable[tuple[tuple[int, int], int], SideRow]: ...  # noqa: D102
+    def copies(self) -> ReadTable[tuple[tuple[int, int], int], CopyRow]: ...  # noqa: D102
+    @property
+    def passed(self) -> ReadTable[tuple[tuple[int, int], int], PassedRow]: ...  # noqa: D102
     @property
     def transfers(self) -> ReadTable[tuple[int, int], TransferRow]: ...  # noqa: D102
     @property

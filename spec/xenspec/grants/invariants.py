@@ -5,7 +5,7 @@ the granting domain's memory says now. A domain that overwrites the page-table e
 references go, and keeps the handle: so a handle for processors alone promises nothing about its frame.
 """
 
-from xenspec.grants.state import ActiveRow, GrantState, UseRow
+from xenspec.grants.state import ActiveRow, CopyRow, GrantState, PassedRow, TransRow, UseRow
 from xenspec.invariant import Kind, Registry
 from xenspec.logic import Not, both, conj, either, implies
 from xenspec.memory.frames import NO_FRAME
@@ -35,6 +35,11 @@ def _entry(s: GrantState, use: UseRow) -> ActiveRow:
 def _grants(s: GrantState, use: UseRow, domain: int) -> bool:
     """The entry that is used grants the frame to the domain."""
     return (_entry(s, use).domain == domain) & (_entry(s, use).frame == use.frame)
+
+
+def _is_own(use: UseRow, granted: TransRow) -> bool:
+    """What is used is granted by the entry itself, which passes nothing on."""
+    return (granted.trans_domain == use.domain) & (granted.trans_ref == use.ref)
 
 
 def _host_pin(s: GrantState, use: UseRow) -> bool:
@@ -67,9 +72,12 @@ def _is_held(s: GrantState, use: UseRow) -> bool:
 
 @invariant(property=28)
 def mapping_is_of_what_was_granted(s: GrantState, h: HandleId) -> bool:
-    """A mapping is of the whole frame that its entry grants to the domain that maps."""
+    """A mapping is of the whole frame that its entry itself grants to the domain that maps."""
     row = s.mappings[h]
-    return implies(row.pinned, lambda: _grants(s, row, h[0]) & Not(_entry(s, row).sub_page))
+    return implies(
+        row.pinned,
+        lambda: _grants(s, row, h[0]) & Not(_entry(s, row).sub_page) & _is_own(row, _entry(s, row)),
+    )
 
 
 @invariant(property=(2, 28), advisories=(224,))
@@ -134,16 +142,77 @@ def unmapping_is_pinned_until_the_flush(s: GrantState, u: UnmapId) -> bool:
 
 @invariant(property=28)
 def copy_is_of_what_was_granted(s: GrantState, c: CopyId) -> bool:
-    """A side of a copy that uses a grant has a pin, and is of what its entry grants."""
+    """A side of a copy that uses a grant has a pin, and is of what its entry grants or passes on."""
     row = s.copies[c]
-    return implies(row.pinned, lambda: _grants(s, row, c[0][0]) & _host_pin(s, row))
+    return implies(
+        row.pinned,
+        lambda: (
+            _grants(s, row, c[0][0])
+            & _host_pin(s, row)
+            & (_entry(s, row).trans_domain == row.trans_domain)
+            & (_entry(s, row).trans_ref == row.trans_ref)
+        ),
+    )
 
 
 @invariant(property=28)
 def copied_frame_is_the_granting_domains(s: GrantState, c: CopyId) -> bool:
-    """The frame that a side of a copy holds by a grant is the granting domain's still."""
+    """The frame that a side of a copy holds by a grant is still the domain's that granted it in the end."""
     row = s.copies[c]
-    return implies(row.pinned & row.held, lambda: s.frames[row.frame].owner == row.domain)
+    return implies(row.pinned & row.held, lambda: s.frames[row.frame].owner == row.trans_domain)
+
+
+# --- Grants that are passed on ----------------------------------------------------------------------------
+
+
+def _is_passed_on(row: CopyRow, passed: PassedRow) -> bool:
+    """The grant is what a side's entry names, used for the entry's domain, to write if the side writes."""
+    return (
+        (passed.by == row.domain)
+        & (passed.domain == row.trans_domain)
+        & (passed.ref == row.trans_ref)
+        & (row.readonly | Not(passed.readonly))
+    )
+
+
+@invariant(property=(2, 3, 15, 28), advisories=(226,))
+def copy_by_a_transitive_entry_uses_what_it_passes_on(s: GrantState, c: CopyId) -> bool:
+    """A side by a transitive entry has its own use of the grant that this passes on, of the same bytes."""
+    row, passed = s.copies[c], s.passed[c]
+    return implies(
+        row.pinned & Not(_is_own(row, row)),
+        lambda: (
+            passed.pinned
+            & _is_passed_on(row, passed)
+            & (passed.frame == row.frame)
+            & (passed.start == row.start)
+            & (passed.length == row.length)
+        ),
+    )
+
+
+@invariant(property=(2, 3, 28), advisories=(226,))
+def passed_grant_is_what_is_looked_for(s: GrantState, c: CopyId) -> bool:
+    """What is pinned for a side that looks for a grant is that grant, to write if the side writes."""
+    row, passed = s.copies[c], s.passed[c]
+    return implies(row.asked & passed.pinned, lambda: _is_passed_on(row, passed))
+
+
+@invariant(property=(2, 3, 28), advisories=(226,))
+def passed_grant_is_of_what_was_granted(s: GrantState, c: CopyId) -> bool:
+    """A grant that is passed on has a pin for the domain that does so, and its entry passes nothing on."""
+    row = s.passed[c]
+    return implies(
+        row.pinned,
+        lambda: _grants(s, row, row.by) & _host_pin(s, row) & _is_own(row, _entry(s, row)),
+    )
+
+
+@invariant(property=(15, 28))
+def passed_grant_is_another_domains(s: GrantState, c: CopyId) -> bool:
+    """What an entry passes on is another domain's grant, never one of its own domain."""
+    row = s.copies[c]
+    return implies(row.asked | (row.pinned & Not(_is_own(row, row))), lambda: row.trans_domain != row.domain)
 
 
 @invariant(property=(1, 28))

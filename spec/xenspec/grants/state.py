@@ -55,7 +55,21 @@ class PinsRow(Protocol):
         ...
 
 
-class ActiveRow(PinsRow, Protocol):
+class TransRow(Protocol):
+    """By which entry something is granted in the end."""
+
+    @property
+    def trans_domain(self) -> DomId:
+        """Whose entry grants the frame in the end: of a transitive entry another domain's, else its own."""
+        ...
+
+    @property
+    def trans_ref(self) -> int:
+        """Which entry of that domain."""
+        ...
+
+
+class ActiveRow(PinsRow, TransRow, Protocol):
     """What is remembered of an entry."""
 
     @property
@@ -71,6 +85,20 @@ class ActiveRow(PinsRow, Protocol):
     @property
     def sub_page(self) -> bool:
         """It grants a part of the frame only."""
+        ...
+
+
+class PartRow(Protocol):
+    """A part of a page."""
+
+    @property
+    def start(self) -> int:
+        """Its first byte."""
+        ...
+
+    @property
+    def length(self) -> int:
+        """How many bytes."""
         ...
 
 
@@ -141,8 +169,8 @@ class UnmappingRow(UseRow, Protocol):
         ...
 
 
-class CopyRow(UseRow, Protocol):
-    """A side of a copy."""
+class CopyRow(UseRow, PartRow, TransRow, Protocol):
+    """A side of a copy; the part is what the entry grants."""
 
     @property
     def pinned(self) -> bool:
@@ -155,8 +183,27 @@ class CopyRow(UseRow, Protocol):
         ...
 
     @property
+    def asked(self) -> bool:
+        """A transitive entry let it in, and the grant that this passes on is looked for."""
+        ...
+
+    @property
     def typed(self) -> bool:
         """It holds it as writable memory."""
+        ...
+
+
+class PassedRow(UseRow, PartRow, Protocol):
+    """The use of the grant that a side's transitive entry passes on."""
+
+    @property
+    def pinned(self) -> bool:
+        """There is one."""
+        ...
+
+    @property
+    def by(self) -> DomId:
+        """Whose entry passes it on: for that domain the grant is used."""
         ...
 
 
@@ -193,6 +240,8 @@ class GrantState(Protocol):
     def unmappings(self) -> ReadTable[tuple[tuple[int, int], int], UnmappingRow]: ...  # noqa: D102
     @property
     def copies(self) -> ReadTable[tuple[tuple[int, int], int], CopyRow]: ...  # noqa: D102
+    @property
+    def passed(self) -> ReadTable[tuple[tuple[int, int], int], PassedRow]: ...  # noqa: D102
     @property
     def grant_frames(self) -> ReadTable[tuple[int, int], PageRow]: ...  # noqa: D102
     @property

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from typing import Final
 
 from xenmodel.domains.rows import Domain, Vcpu
-from xenmodel.grants.rows import ActiveGrant, CopySide, GrantTable, Mapping, Transfer, Unmapping
+from xenmodel.grants.rows import ActiveGrant, CopySide, GrantTable, Mapping, PassedGrant, Transfer, Unmapping
 from xenmodel.machine import Machine
 from xenproofs.explorer.renaming import Renaming
 from xenproofs.explorer.state import Keeper, Kept, Numbers, Saved, names_of
@@ -20,6 +20,8 @@ Place = tuple[tuple[int, int], int]
 """A vCPU, and a number: an unmapping of its batch, or a side of its copy."""
 PINS: Final = 4
 """The first fields of an active entry are its pins."""
+CLAIMS: Final = 3
+"""The first fields of a side of a copy say whether it uses, holds or looks for anything."""
 FRAME_SHIFT: Final = 32
 """Where an entry of version 1 names its frame."""
 
@@ -29,6 +31,7 @@ VCPU: Final = tuple(
 )
 FRAME: Final = frozenset({"frame"})
 DOMAIN: Final = frozenset({"domain"})
+DOMAINS: Final = DOMAIN | {"trans_domain", "by"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,7 @@ class SavedGrants(Saved):
     mappings: dict[tuple[int, int], Numbers]
     unmappings: dict[Place, Numbers]
     copies: dict[Place, Numbers]
+    passed: dict[Place, Numbers]
     transfers: dict[tuple[int, int], Numbers]
     running: tuple[VcpuId, ...]
     """Which vCPU each CPU runs."""
@@ -80,10 +84,11 @@ class GrantKeeper(Keeper):
         named = ("frame",) * 2  # of one field alone `attrgetter` makes no tuple
         self._pages = Kept(m.grant_frames, named, _of_domain, FRAME)
         self._status = Kept(m.status_frames, named, _of_domain, FRAME)
-        self._active = Kept(m.active, names_of(ActiveGrant), _of_domain, FRAME, DOMAIN)
+        self._active = Kept(m.active, names_of(ActiveGrant), _of_domain, FRAME, DOMAINS)
         self._mappings = Kept(m.mappings, names_of(Mapping), _of_domain, FRAME, DOMAIN)
         self._unmappings = Kept(m.unmappings, names_of(Unmapping), _of_vcpu, FRAME, DOMAIN)
-        self._copies = Kept(m.copies, names_of(CopySide), _of_vcpu, FRAME, DOMAIN)
+        self._copies = Kept(m.copies, names_of(CopySide), _of_vcpu, FRAME, DOMAINS)
+        self._passed = Kept(m.passed, names_of(PassedGrant), _of_vcpu, FRAME, DOMAINS)
         self._transfers = Kept(m.transfers, names_of(Transfer), _of_domain, FRAME, DOMAIN)
 
     def local(self, value: object) -> object:
@@ -123,6 +128,7 @@ class GrantKeeper(Keeper):
             self._mappings.read(),
             self._unmappings.read(),
             self._copies.read(),
+            self._passed.read(),
             self._transfers.read(),
             tuple(cpus[c].current for c in range(self.m.cpu_count)),
         )
@@ -143,6 +149,7 @@ class GrantKeeper(Keeper):
         self._mappings.write(saved.mappings)
         self._unmappings.write(saved.unmappings)
         self._copies.write(saved.copies)
+        self._passed.write(saved.passed)
         self._transfers.write(saved.transfers)
         for c, v in enumerate(saved.running):
             if store_of(self.m.cpus)[c].current != v:
@@ -164,7 +171,8 @@ class GrantKeeper(Keeper):
             self._active.plain({g: row for g, row in saved.active.items() if any(row[:PINS])}, new),
             self._mappings.plain(saved.mappings, new),
             self._unmappings.plain({u: row for u, row in saved.unmappings.items() if row[0] or row[1]}, new),
-            self._copies.plain({c: row for c, row in saved.copies.items() if row[0] or row[1]}, new),
+            self._copies.plain({c: row for c, row in saved.copies.items() if any(row[:CLAIMS])}, new),
+            self._passed.plain({c: row for c, row in saved.passed.items() if row[0]}, new),
             self._transfers.plain(saved.transfers, new) if busy else (),
             self._unflushed(new),
             tuple((new.domain(v[0]), v[1]) for v in saved.running),

@@ -6,6 +6,7 @@ from xenspec.grants.contracts import copies as c_
 from xenspec.grants.contracts import entries as e
 from xenspec.grants.contracts import handles as h_
 from xenspec.grants.contracts import mappings as g_
+from xenspec.grants.contracts import passing as p_
 from xenspec.logic import Not, ite
 from xenspec.memory.contracts import entries as pte
 from xenspec.memory.contracts import references as r
@@ -181,6 +182,49 @@ def mark_in_vain(_: State, g: GrantId, *, readonly: bool) -> Actions:
 def unpin_copy(s: State, c: CopyId) -> Actions:
     """End the use of an entry by a side."""
     return c_.UNCLAIM.of(c_.OfSide(c)), *unused(c_.use_of(s, c))
+
+
+# --- Transitive entries -------------------------------------------------------------------------------------
+
+
+@of_step
+def look_through(_: State, c: CopyId, g: GrantId, *, readonly: bool) -> Actions:
+    """Look through a transitive entry."""
+    use = e.Used(g, DomId(c[0][0]), host=True, device=False, readonly=readonly, whole=False)
+    return (p_.LOOK_THROUGH.of(p_.Sought(c, use)),)
+
+
+@of_step
+def pin_passed(s: State, k: FlightId, c: CopyId) -> Actions:
+    """Use the grant that an entry passes on, for the entry's domain, with a reference of its frame."""
+    use = p_.inner_use(s, c)
+    active = s.active[use.g]
+    taken = r.Taken(k, ite(e.is_used(active), active.frame, e.named(s, use.g)), DomId(use.g[0]))
+    return (
+        p_.BE_PASSED.of(p_.PassedTo(c)),
+        e.PIN.of(use),
+        e.READ_ANEW.of(use),
+        r.TAKE.of(taken),
+    )
+
+
+@of_step
+def pin_passing(s: State, c: CopyId, old: tuple[int, int, int, int]) -> Actions:
+    """Use a transitive entry whose grant is pinned."""
+    return (p_.PIN_PASSING.of(p_.Passing(c, p_.outer_use(s, c), old)),)
+
+
+@of_step
+def look_away(s: State, c: CopyId) -> Actions:
+    """Give up what a side looks for, and unmark its entry."""
+    use = p_.outer_use(s, c)
+    return p_.LOOK_AWAY.of(p_.PassedTo(c)), e.UNMARK.of(e.Marked(use.g, use.readonly))
+
+
+@of_step
+def unpin_passed(s: State, c: CopyId) -> Actions:
+    """End the use of a grant that was passed on."""
+    return p_.END_PASSED.of(p_.PassedTo(c)), *unused(p_.passed_use(s, c))
 
 
 @of_step

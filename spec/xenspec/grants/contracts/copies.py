@@ -6,8 +6,9 @@ GNTTABOP_copy (public/grant_table.h). A side by a grant may be a part of a page:
 from dataclasses import dataclass
 
 from xenspec.contract import Cells, Contract
-from xenspec.grants.books import SideRow, State
+from xenspec.grants.books import State
 from xenspec.grants.contracts.entries import Used
+from xenspec.grants.state import CopyRow
 from xenspec.logic import Not, implies, ite
 from xenspec.vocabulary import PAGE_SIZE, WRITABLE, CopyId, DomId, FlightId, GrantId, Mode, VcpuId
 
@@ -64,10 +65,16 @@ def use_of(s: State, c: CopyId) -> Used:
     return Used(g, by, host=True, device=False, readonly=row.readonly, whole=False)
 
 
+def is_free(s: State, c: CopyId) -> bool:
+    """A side uses and holds nothing, and looks for nothing."""
+    row = s.copies[c]
+    return Not(row.pinned) & Not(row.held) & Not(row.asked) & Not(s.passed[c].pinned)
+
+
 @CLAIM.asks(property=28)
 def a_side_is_claimed_once(s: State, a: Claimed) -> bool:
-    """The side is of no entry and no frame yet."""
-    return Not(s.copies[a.c].pinned) & Not(s.copies[a.c].held)
+    """The side is of no entry and no frame yet, and nothing is passed on to it."""
+    return is_free(s, a.c)
 
 
 @CLAIM.does(property=28)
@@ -82,12 +89,14 @@ def the_side_is_of_what_is_granted(_: State, after: State, a: Claimed) -> bool:
         & (row.frame == active.frame)
         & (row.start == active.start)
         & (row.length == active.length)
+        & (row.trans_domain == active.trans_domain)
+        & (row.trans_ref == active.trans_ref)
     )
 
 
 @CLAIM.touches
 def _claim(_: State, a: Claimed) -> tuple[Cells, ...]:
-    names = ("pinned", "readonly", "domain", "ref", "frame", "start", "length")
+    names = ("pinned", "readonly", "domain", "ref", "frame", "start", "length", "trans_domain", "trans_ref")
     return (Cells("copies", a.c, names),)
 
 
@@ -110,9 +119,9 @@ def _unclaim(_: State, a: OfSide) -> tuple[Cells, ...]:
 
 @HOLD_SIDE.asks(property=(2, 3, 28))
 def a_side_by_a_grant_holds_what_was_granted(s: State, a: Held) -> bool:
-    """A side by a grant holds the frame that it claimed, and that is the granting domain's still."""
+    """A side by a grant holds the frame that it claimed, still owned by who granted it in the end."""
     row, flight = s.copies[a.c], s.flights[a.k]
-    granted = (flight.frame == row.frame) & (s.frames[flight.frame].owner == row.domain)
+    granted = (flight.frame == row.frame) & (s.frames[flight.frame].owner == row.trans_domain)
     return Not(row.held) & (Not(row.pinned) | granted)
 
 
@@ -166,15 +175,15 @@ def _leave_side(_: State, a: Held) -> tuple[Cells, ...]:
 # --- Bytes --------------------------------------------------------------------------------------------------
 
 
-def _source(s: State, a: Bytes) -> SideRow:
+def _source(s: State, a: Bytes) -> CopyRow:
     return s.copies[a.v, SOURCE]
 
 
-def _target(s: State, a: Bytes) -> SideRow:
+def _target(s: State, a: Bytes) -> CopyRow:
     return s.copies[a.v, TARGET]
 
 
-def _granted(row: SideRow, first: int, count: int) -> bool:
+def _granted(row: CopyRow, first: int, count: int) -> bool:
     """The bytes are among those that the side's entry grants, if it is by a grant."""
     return implies(row.pinned, lambda: (first >= row.start) & (first + count <= row.start + row.length))
 

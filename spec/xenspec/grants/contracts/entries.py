@@ -41,7 +41,7 @@ READ_ANEW: Contract[State, Used] = Contract("read an entry in use anew")
 PIN_ROOM = 128
 """A counter of pins has 8 bits, of which the highest is its guard."""
 PINS = ("host_writable", "host_readonly", "device_writable", "device_readonly")
-REMEMBERED = ("domain", "frame", "start", "length", "sub_page")
+REMEMBERED = ("domain", "frame", "start", "length", "sub_page", "trans_domain", "trans_ref")
 
 
 # --- Where an entry is, and what it says --------------------------------------------------------------------
@@ -55,6 +55,11 @@ def is_used(active: RememberedRow) -> bool:
 def is_written(active: RememberedRow) -> bool:
     """Anybody uses the entry to write."""
     return (active.host_writable > 0) | (active.device_writable > 0)
+
+
+def is_own(active: RememberedRow, g: GrantId) -> bool:
+    """The entry in use grants its frame itself: it passes nothing on."""
+    return (active.trans_domain == g[0]) & (active.trans_ref == g[1])
 
 
 def exists(s: State, g: GrantId) -> bool:
@@ -95,6 +100,11 @@ def named(s: State, g: GrantId) -> Mfn:
     """Return the frame that an entry names."""
     f, slot = place_of(s, g)
     return s.grants.frame(s.grant_tables[DomId(g[0])].version, s.words[f, slot], s.words[f, slot + 1])
+
+
+def passes_on(s: State, g: GrantId) -> bool:
+    """The entry passes on what another domain grants, says its memory now."""
+    return both(Not(is_old(s, g)), lambda: s.grants.transitive(header(s, g)))
 
 
 def granted_part(s: State, a: Used) -> tuple[int, int, bool]:
@@ -161,13 +171,18 @@ def the_first_to_write_is_let_write_now(s: State, a: Used) -> bool:
 @PIN.asks(property=(6, 28))
 def the_pins_have_room(s: State, a: Used) -> bool:
     """No counter of pins goes beyond its width."""
+    return has_room(s, a)
+
+
+def has_room(s: State, a: Used) -> bool:
+    """The counters of the use's kinds are below their width."""
     active = s.active[a.g]
     host = ite(a.readonly, active.host_readonly, active.host_writable)
     device = ite(a.readonly, active.device_readonly, active.device_writable)
     return (Not(a.host) | (host < PIN_ROOM)) & (Not(a.device) | (device < PIN_ROOM))
 
 
-def _counted(before: State, after: State, a: Used, by: int) -> bool:
+def is_counted(before: State, after: State, a: Used, by: int) -> bool:
     """The counters of the use's kinds have changed by so many, the others not."""
     old, new = before.active[a.g], after.active[a.g]
     return (
@@ -181,7 +196,7 @@ def _counted(before: State, after: State, a: Used, by: int) -> bool:
 @PIN.does(property=(6, 28))
 def the_use_is_counted(before: State, after: State, a: Used) -> bool:
     """The entry has one pin more of each kind that the use is of."""
-    return _counted(before, after, a, 1)
+    return is_counted(before, after, a, 1)
 
 
 @PIN.does(property=(2, 28))
@@ -197,11 +212,12 @@ def what_the_entry_grants_is_remembered(before: State, after: State, a: Used) ->
             & (active.start == start)
             & (active.length == length)
             & (active.sub_page == part)
+            & is_own(active, a.g)
         ),
     )
 
 
-def _is_news(s: State, a: Used) -> bool:
+def is_news(s: State, a: Used) -> bool:
     """The use is the first, or the first to write."""
     active = s.active[a.g]
     return Not(is_used(active)) | (Not(a.readonly) & Not(is_written(active)))
@@ -212,7 +228,7 @@ def the_granting_domain_is_told(before: State, after: State, a: Used) -> bool:
     """The first use, and the first to write, are marked in the granting domain's memory."""
     at = marks_of(before, a.g)
     return implies(
-        _is_news(before, a),
+        is_news(before, a),
         lambda: after.words[at] == marked(before, a.g, before.words[at], writing=Not(a.readonly)),
     )
 
@@ -222,8 +238,15 @@ def _pin(s: State, a: Used) -> tuple[Cells, ...]:
     return (
         Cells("active", a.g, PINS),
         Cells("active", a.g, REMEMBERED, when=Not(is_used(s.active[a.g]))),
-        Cells("words", marks_of(s, a.g), ("word",), when=_is_news(s, a)),
+        Cells("words", marks_of(s, a.g), ("word",), when=is_news(s, a)),
     )
+
+
+@READ_ANEW.asks(property=(2, 3, 28))
+def an_entry_that_passes_a_grant_on_grants_nothing_itself(s: State, a: Used) -> bool:
+    """An entry that passes a grant on, now or when its use began, is not used for a frame of its domain."""
+    active = s.active[a.g]
+    return Not(passes_on(s, a.g)) & either(Not(is_used(active)), lambda: is_own(active, a.g))
 
 
 @READ_ANEW.asks(property=28)
@@ -254,7 +277,7 @@ def nothing_more_is_copied_of_the_dying(s: State, a: Used) -> bool:
 @UNPIN.does(property=(6, 28))
 def the_use_is_counted_no_more(before: State, after: State, a: Used) -> bool:
     """The entry has one pin fewer of each kind that the use was of."""
-    return _counted(before, after, a, -1)
+    return is_counted(before, after, a, -1)
 
 
 @UNPIN.touches
