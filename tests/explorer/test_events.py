@@ -49,6 +49,8 @@ DEEP_COUNTS: Final[dict[str, tuple[int, int, int]]] = {
     "send fifo": (30610, 89080, 76),
     "polls fifo": (16999, 36354, 75),
     "timer fifo": (19021, 45498, 74),
+    "apart 2l": (10428, 31068, 60),
+    "apart fifo": (77544, 224606, 91),
     "ports 2l": (58130, 181067, 60),
     "retarget fifo": (37738, 179970, 87),
     "sleep fifo": (52143, 131540, 80),

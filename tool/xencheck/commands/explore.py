@@ -51,8 +51,8 @@ def command(subsystem: str, name: str, **options: Unpack[Options]) -> Exit:
     death, "death of devices", either, "two for either", "either dies", "either cached" (whole calls);
     paused, "paused copy", "paused death", "paused either", "paused layout", "paused
     parts", "paused transfer" (a call left standing while others make whole ones); interleaved.
-    Scopes of event channels: send, mask, sleep, polls, close, retarget, timer, ports, each in either ABI
-    ("send 2l", "send fifo"); "reset 2l", "priority fifo".
+    Scopes of event channels: send, mask, sleep, polls, close, retarget, timer, apart, ports, each
+    in either ABI ("send 2l", "send fifo"); "reset 2l", "priority fifo".
 
     The first broken invariant ends the search with a shortest story.
 

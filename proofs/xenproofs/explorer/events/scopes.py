@@ -144,6 +144,7 @@ LIST: Final[tuple[EventScope, ...]] = (
     EventScope("timer 2l", False, TIMER, {INTERRUPTS: (TICK,), R0: (MASK, UNMASK, BLOCK)}, 1),  # noqa: FBT003
     EventScope("timer fifo", True, TIMER, {INTERRUPTS: (TICK,), R0: (MASK, UNMASK, BLOCK)}, 1),  # noqa: FBT003
     EventScope("priority fifo", True, _joined(2), {S0: send(1, 2), R0: PRIORITIZE}, 2),  # noqa: FBT003
+    *_both("apart", {S0: send(1), S1: send(2), R0: ()}, ports=2),
     *_both("ports", {S0: send(1, 2), S1: send(1, 2), R0: ()}, ports=2, alike=(S0, S1)),
 )
 SCOPES: Final[dict[str, EventScope]] = {scope.name: scope for scope in LIST}
