@@ -166,7 +166,8 @@ DEEP: Final = (
         "unit tests, deep", ("env", "XENCHECK_PROFILE=deep", *python("pytest tests")), limit=7200, shown=12
     ),
     Stage("proof, five seeds", python("xenproofs.obligations.spread 5"), limit=7200, cores=2, shown=12),
-    Stage("mutants of every step", python("xenproofs.obligations.mutants"), limit=7200, cores=2, shown=1),
+    Stage("mutants of every step", python("xenproofs.obligations.mutants"), limit=14400, cores=2, shown=1),
+    Stage("what invariants are for", python("xenproofs.obligations.support"), limit=3600, cores=2, shown=1),
     # One core for the emulated machine, one for the model.
     Stage("duel", python("xencheck duel --time 30m"), limit=3600, needs=(DUEL,), cores=2),
     Stage("duel as a guest", python("xencheck duel --guest --time 15m"), limit=2700, needs=(DUEL,), cores=2),

@@ -94,6 +94,8 @@ class Decision:
     cached: bool = True
     question: str = ""
     """The whole question as SMT-LIB."""
+    used: list[Term] = field(default_factory=list["Term"])
+    """The assertions that the first proof used, if it was made now and its solver tells."""
 
 
 def solver(name: str, seed: int, rlimit: int = 4_000_000) -> Solver:
@@ -140,7 +142,7 @@ class Decider:
                 if used and used[-1] is not whole[-1]:
                     decision.contradiction = True
                     self.cache.add(name + CONTRADICTION, answer)
-                hint = hint or used
+                hint = decision.used = hint or used
             if answer.verdict is not Verdict.UNSAT:
                 decision.failed = (one.name, answer.verdict)
                 break

@@ -327,13 +327,6 @@ NEAR: Final[dict[str, tuple[str, ...]]] = {
         "ldt_page_is_of_the_descriptor_type",
         "flush_precedes_the_work",
     ),
-    "change_version.word_of_a_demoted_table_leads_to_a_table": (
-        "demoted_frame_is_nothing_else_yet",
-        "page_of_a_table_is_writable_memory",
-        "page_of_status_is_writable_memory",
-        "flush_precedes_the_work",
-        "no_frame_is_free_and_no_memory",
-    ),
     "word_of_a_demoted_table_leads_to_a_table": _OF_WORDS,
     "word_of_a_demoted_l1_table_leads_to_memory": _OF_WORDS,
 }

@@ -28,6 +28,8 @@ class Outcome:
     """Seconds by solver, of those that proved it."""
     note: str = ""
     cached: bool = False
+    used: tuple[str, ...] = ()
+    """The statements that the proof used, where it was made now and its solver tells."""
 
 
 @dataclass(slots=True)

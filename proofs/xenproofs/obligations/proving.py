@@ -25,6 +25,8 @@ from xenproofs.obligations.outcomes import Kind, Outcome, StepReport
 from xenproofs.obligations.realms import EVENTS, GRANTS, MEMORY, REALMS, Realm, realm_of_step
 from xenproofs.obligations.refusing import NOT_REFUSED, is_asked
 from xenproofs.obligations.statements import Statement, statements
+from xenproofs.obligations.staying import BY_IT, GIVEN, any_words, of_words, words_stay
+from xenproofs.obligations.staying import NAME as WORDS_STAY
 from xenproofs.solvers.cache import Cache, key
 from xenproofs.solvers.verdict import Verdict
 from xenproofs.solvers.z3_solver import Z3
@@ -127,6 +129,7 @@ class StepProof:
         self.subject = subject
         self.options = options
         self.start = before(options.disabled, options.without, pae=subject.pae)
+        self.names = {id(formula): name for name, formula in self.start.formulas.items()}
         self.realm = realm_of_step(subject.subsystem, subject.writes)
         self.assumed = subject.preconditions(self.start.state)
         self.known = {name: list(known) for name, known in self.start.known.items()}
@@ -215,20 +218,37 @@ class StepProof:
         own = self.realm if self.realm == GRANTS else MEMORY
         goals = [Goal(f"{name} ({n})", claim, (), self.realm) for n, (name, claim) in enumerate(path.claims)]
         after = {s.name: s.formula(machine) for s in self.start.statements}
+        by_lemma = BY_IT.get(self.subject.name, frozenset[str]())
         for s in self.start.statements:
             if after[s.name] is self.start.formulas[s.name]:
                 self.report.trivial += 1
-            else:
+            elif s.name not in by_lemma:
                 formulas = self.start.formulas
                 given = tuple(formulas[n] for n in (s.name, *self._near(s.name)) if n in formulas)
                 given += tuple(after[n] for n in LEANS.get(s.name, ()) if n in after)
                 realm = own if s.realm == MEMORY else s.realm
                 goals.append(Goal(s.name, after[s.name], given, realm))
+        goals += self._by_lemma(machine, [s for s in self.start.statements if s.name in by_lemma], own)
         for m in movements(machine.written()):
             given = tuple(after[name] for name in LEANS.get(m.name, ()) if name in after)
             goals.append(Goal(m.name, m.formula(self.start.state, machine), given, own))
         contract = contract_goals(self.subject, self.start.state, machine)
         return goals + [Goal(name, formula, realm=self.realm) for name, formula in contract]
+
+    def _by_lemma(self, machine: SymbolicMachine, those: list[Statement], realm: Realm) -> list[Goal]:
+        """Return the lemma about words that stay, and what is proved by it."""
+        if not those or not machine.words.field.updates:
+            return []
+        start, words = self.start, any_words(machine)
+        given = tuple(start.formulas[n] for n in GIVEN if n in start.formulas)
+        stay = words_stay(start.state, words)
+        return [
+            Goal(WORDS_STAY, words_stay(start.state, machine.words.field), given, realm),
+            *(
+                Goal(s.name, of_words(s, machine, words), (start.formulas[s.name], stay), realm)
+                for s in those
+            ),
+        ]
 
     def _near(self, name: str) -> tuple[str, ...]:
         """Return the names of what a statement follows from most often, of this step."""
@@ -254,7 +274,8 @@ class StepProof:
             if decision.failed is not None:
                 kind, note = Kind.UNDECIDED, f"{decision.failed[0]} answers {decision.failed[1].value}"
             seconds, cached = decision.seconds, decision.cached
-            found.append(Outcome(self.subject.name, number, name, kind, seconds, note, cached=cached))
+            used = tuple(self.names[id(term)] for term in decision.used if id(term) in self.names)
+            found.append(Outcome(self.subject.name, number, name, kind, seconds, note, cached, used))
             if self.options.first_failure and decision.failed is not None:
                 break
         return found
