@@ -313,6 +313,12 @@ NEAR: Final[dict[str, tuple[str, ...]]] = {
     "fill_through.cached_writable_was_no_table_since": _LEAVES,
     "drop_type.word_of_a_demoted_table_leads_to_a_table": _DEMOTING,
     "drop_type.word_of_a_demoted_l1_table_leads_to_memory": _DEMOTING,
+    "release.word_of_a_demoted_table_leads_to_a_table": (
+        *_PREFIXES,
+        "linked_entry_names_one_frame",
+        "validated_table_is_in_use",
+        "flight_finds_its_frame_as_it_left_it",
+    ),
     "mark_used.word_of_a_demoted_table_leads_to_a_table": _MARKED,
     "mark_used.word_of_a_demoted_l1_table_leads_to_memory": _MARKED,
     "mark_through.word_of_a_demoted_table_leads_to_a_table": _MARKED,
