@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from tests.grants.world import BOTH, FOR_READING, READ, GrantWorld
 from tests.worlds import KERNEL_VA, RO, RW, TABLE_FLAGS, USER, World, preempting
 from xenmodel.abi.geometry import FourLevel, Pae
-from xenmodel.abi.grant import E_READONLY, E_SUB_PAGE, PERMIT_ACCESS
+from xenmodel.abi.grant import E_READONLY, E_SUB_PAGE, PERMIT_ACCESS, TRANSITIVE
 from xenmodel.abi.pte import PAT
 from xenmodel.domains.lifecycle import CreateDomain, DestroyDomain, create, destroy
 from xenmodel.domains.vcpu_op import register_info
@@ -303,6 +303,21 @@ def half_copied_part() -> Machine:
     return world.m
 
 
+def passed_on(stop: str) -> Machine:
+    """A copy goes through an entry of domain 2 that passes on what domain 0 grants, up to a step."""
+    world = GrantWorld()
+    world.grants(0, 5, 2, world.w.page(0), FOR_READING)
+    assert world.asks(2, SetVersion(2, lambda: Mfn(world.w.free.pop(0)))).rc == 0
+    page = GrantFrameId((2, 0))
+    write_entry(world.m, page, 6, TRANSITIVE | 1 << 16)
+    write_entry(world.m, page, 7, 5)
+    op = Copy(CopyEnd(2, 3, 0, by_ref=True), CopyEnd(DOMID_SELF, world.w.page(1), 0, by_ref=False), 16)
+    for found in grant_table_op(world.w.call(1), Batch((op,))):
+        if getattr(found, "__name__", "") == stop:
+            return world.m
+    raise AssertionError(stop)
+
+
 def locked_table() -> Machine:
     """A table that a call has locked, to update it."""
     w, root = loaded({VA: (0, 0)})
@@ -350,6 +365,8 @@ SCENARIOS: Final[dict[str, Callable[[], Machine]]] = {
     "half unmapped": half_unmapped,
     "half copied": half_copied,
     "half copied part": half_copied_part,
+    "grant to be passed on": lambda: passed_on("pin_passed"),
+    "grant passed on": lambda: passed_on("copy_unit"),
     "a domain is dying": lambda: ending(over=False),
     "a domain is gone": lambda: ending(over=True),
     "referenced": lambda: in_flight(1),

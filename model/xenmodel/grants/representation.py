@@ -11,11 +11,11 @@ from xenmodel.domains.rows import NamedFrame
 from xenmodel.grants.entries import is_pinned
 from xenmodel.grants.views import ActiveGrantView, GrantTableView, MappingView
 from xenmodel.memory.rows import NO_FRAME
-from xenmodel.views import FrameView
+from xenmodel.views import DomainView, FrameView
 from xenspec.invariant import Kind, Registry
 from xenspec.logic import Not, conj, implies
 from xenspec.table import ReadTable
-from xenspec.vocabulary import DomId, GrantFrameId, GrantId, HandleId
+from xenspec.vocabulary import DOMID_FIRST_RESERVED, DomId, GrantFrameId, GrantId, HandleId
 
 
 class PinsRow(Protocol):
@@ -46,6 +46,8 @@ class State(Protocol):
     def active(self) -> ReadTable[tuple[int, int], ActiveGrantView]: ...  # noqa: D102
     @property
     def mappings(self) -> ReadTable[tuple[int, int], MappingView]: ...  # noqa: D102
+    @property
+    def domains(self) -> ReadTable[int, DomainView]: ...  # noqa: D102
     @property
     def grants(self) -> GrantFormat: ...  # noqa: D102
     @property
@@ -125,4 +127,13 @@ def pages_of_a_table_are_xens_own(s: State, p: GrantFrameId) -> bool:
     return conj(
         implies(table != NO_FRAME, lambda: s.frames[table].special),
         implies(status != NO_FRAME, lambda: s.frames[status].special),
+    )
+
+
+@invariant(property=(28, 32))
+def table_of_the_second_layout_is_of_whom_there_is(s: State, d: DomId) -> bool:
+    """A domain that does not exist has a table of the first layout, with which one of its number begins."""
+    return implies(
+        Not(s.domains[d].exists) & (d >= 0) & (d < DOMID_FIRST_RESERVED),
+        lambda: s.grant_tables[d].version == 1,
     )

@@ -22,6 +22,7 @@ from xenspec.vocabulary import (
     EINVAL,
     ENOSYS,
     ERANGE,
+    ESRCH,
     DomId,
     Errno,
     GrantFrameId,
@@ -59,6 +60,7 @@ def _words(x: Call, g: GrantId) -> tuple[int, int]:
 def change_version(m: Machine, domain: DomId, version: int) -> None:
     """Change a table's layout: the reserved entries are written anew, all others emptied."""
     table = m.grant_tables[domain]
+    require("the domain exists", m.domains[domain].exists, ESRCH)
     known = (version == 1) | (version == 2)  # noqa: PLR2004 - there are two
     require("the layout is another", (version != table.version) & known, EINVAL)
     end, active = entry_count(m, domain), m.active

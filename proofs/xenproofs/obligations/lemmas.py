@@ -327,6 +327,9 @@ NEAR: Final[dict[str, tuple[str, ...]]] = {
     "store_through.word_of_a_demoted_l1_table_leads_to_memory": _STORED,
     "grants.word_of_a_demoted_table_leads_to_a_table": _GRANTED,
     "grants.word_of_a_demoted_l1_table_leads_to_memory": _GRANTED,
+    "copy_unit.word_of_a_demoted_table_leads_to_a_table": (*_OF_WORDS, "copies_go_into_writable_memory"),
+    "copy_unit.word_of_a_demoted_l1_table_leads_to_memory": (*_OF_WORDS, "copies_go_into_writable_memory"),
+    "pin_passing.granting_domain_exists": ("table_of_the_second_layout_is_of_whom_there_is",),
     "mark_descriptor.word_of_a_demoted_table_leads_to_a_table": (
         "demoted_frame_is_nothing_else_yet",
         "gdt_page_is_of_the_descriptor_type",

@@ -83,7 +83,7 @@ OF_ITS_NUMBERS: Final = {
     "pirqs": ("port", "permitted", "usable"),
     "active": (
         *("host_writable", "host_readonly", "device_writable", "device_readonly", "domain", "frame"),
-        *("start", "length", "sub_page"),
+        *("start", "length", "sub_page", "trans_domain", "trans_ref"),
     ),
     "mappings": (
         *("taken", "pinned", "live", "host", "device", "readonly", "stored", "by_entry", "domain", "ref"),

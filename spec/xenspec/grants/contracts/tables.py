@@ -132,6 +132,12 @@ def _reserved(a: Relaid) -> list[GrantId]:
     return [GrantId((a.domain, ref)) for ref in range(RESERVED)]
 
 
+@RELAY.asks(property=32)
+def a_table_is_of_whom_there_is(s: State, a: Relaid) -> bool:
+    """The domain exists."""
+    return s.domains[a.domain].exists
+
+
 @RELAY.asks(property=28)
 def the_layout_is_another_one_that_there_is(s: State, a: Relaid) -> bool:
     """There are two layouts, and the table has the other one."""
