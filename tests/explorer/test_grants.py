@@ -15,6 +15,7 @@ from xenproofs.explorer.grants.places import GRANTER, MAPPER, SECOND
 from xenproofs.explorer.grants.scopes import EXPLORED, SCOPES
 from xenproofs.explorer.search import Explorer
 from xenproofs.machines.faults import GRANTS
+from xenproofs.machines.reasons import REASONS
 
 DEEP: Final = os.environ.get("XENCHECK_PROFILE") == "deep"
 COUNTS: Final = {
@@ -89,7 +90,12 @@ def test_the_page_tells_what_is_known() -> None:
     assert told >= {(scope, *(f"{n:,}" for n in KNOWN[scope, True][:3])) for scope in SCOPES}
 
 
-@pytest.mark.parametrize("name", GRANTS)
+def test_every_planted_fault_has_a_scope_or_a_reason() -> None:
+    assert GRANTS.keys() == EXPLORED.keys() | (GRANTS.keys() & REASONS.keys())
+    assert not EXPLORED.keys() & REASONS.keys()
+
+
+@pytest.mark.parametrize("name", EXPLORED)
 def test_a_planted_fault_has_a_shortest_story(name: str) -> None:
     scope, length = EXPLORED[name]
     (violation,) = Explorer(SCOPES[scope], fault=GRANTS[name]).run().violations

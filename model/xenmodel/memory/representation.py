@@ -68,7 +68,7 @@ def counts_stay_in_their_width(s: State, f: Mfn) -> bool:
         & (frame.type_count <= TYPE_LIMIT)
         & (frame.ref_count >= 0)
         & (frame.ref_count <= REF_LIMIT + ite(frame.partial_ref, 1, 0))
-        & (frame.linear >= -LINEAR_USES_LIMIT)
+        & (frame.linear + LINEAR_USES_LIMIT >= 0)
         & (frame.linear <= LINEAR_LIMIT)
     )
 
