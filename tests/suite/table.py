@@ -60,6 +60,7 @@ BUNDLED: Final = "tests/recordings"
 DUEL: Final = "tests/duel/build/xen"
 """Made by `make -C tests/duel setup`."""
 CASES: Final = tuple(f"tests/recordings/oracle_sample{kind}.jsonl.gz" for kind in ("", "_other", "_grants"))
+EXTREMES: Final = "tests/recordings/duel_extremes.jsonl.gz"
 HALF: Final = ("tests/memory", "tests/events", "tests/rings")
 """Folders that take about as long as all others together."""
 SHARED: Final = "../shared/recordings"
@@ -119,6 +120,11 @@ TEST: Final = (
         python(f"pytest tests --ignore=tests/house/test_wheel.py {' '.join(f'--ignore={h}' for h in HALF)}"),
         limit=1800,
         shown=12,
+    ),
+    Stage(
+        "oracle cases, with invariants",
+        python(f"xencheck oracle --check call {' '.join((*CASES, EXTREMES))}"),
+        needs=(*CASES, EXTREMES),
     ),
     Stage("pyright", python(f"pyright --pythonpath {sys.executable}"), limit=300),
     Stage("mypy", python("mypy"), limit=300),

@@ -12,7 +12,7 @@ from xenproofs.judge.oracle.deviation import D1, d1_pages, names_any
 from xenproofs.judge.oracle.harness import Harness
 from xenproofs.judge.oracle.names import Names
 from xenproofs.judge.oracle.pages import FREE, RAW, USUAL, Seen, seen, told
-from xenproofs.judge.oracle.start import ASKERS, Bench
+from xenproofs.judge.oracle.start import ASKERS, Bench, Start
 from xenproofs.judge.oracle.verdict import START, Breach, CaseVerdict, Divergence, op_name
 from xenproofs.judge.trace.case_ops import CaseOp
 from xenproofs.judge.trace.case_ports import EvtCaseOp
@@ -77,15 +77,22 @@ class Player:
             return CaseVerdict(len(case.ops), 0, not_modelled=unknown)
         checked = self._checked.get(case.by)
         begun = self._plain[case.by].restart() if checked is None else checked.restart()
-        for port in range(WORD_PORTS):
-            if case.remembered >> port & 1:
-                begun.machine.ports[begun.domain, port].saved = True
+        remember(begun, case.remembered)
         harness = Harness(begun, Names(begun, case.np, case.nf))
         observer = Observer(harness)
         if not _begins_so(case, observer.known):
             begun_as = Got(0, st=dict(observer.known))
             return CaseVerdict(len(case.ops), 0, Divergence(case, START, ("init",), begun_as))
         return _play_ops(case, harness, observer, checked)
+
+
+def remember(begun: Start, ports: int) -> None:
+    """Let Xen remember events of closed ports, bit by bit: their domain closed them while they waited."""
+    for port in range(WORD_PORTS):
+        if ports >> port & 1:
+            begun.machine.ports[begun.domain, port].saved = True
+    if ports:
+        begun.machine.channels[begun.domain].honest = False
 
 
 def _begins_so(case: Case, known: Mapping[str, Seen]) -> bool:

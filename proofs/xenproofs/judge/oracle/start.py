@@ -191,7 +191,7 @@ class Bench:
 
     def _vcpu(self, vcpu: tuple[int, int]) -> Vcpu:
         if vcpu != self._asker:
-            return Vcpu()
+            return Vcpu(domain=DomId(vcpu[0]))
         return Vcpu(domain=self._domain, initialised=True, up=True, base=BOOT[0])
 
 
