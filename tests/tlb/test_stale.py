@@ -20,9 +20,10 @@ from xenmodel.hardware.tlb import idle_cpu, invalidate, is_cached, store_through
 from xenmodel.hardware.walk import mark_used
 from xenmodel.hypercall import run
 from xenmodel.memory import claim, reservation
-from xenmodel.memory.mmuext_op import Command
+from xenmodel.memory.mmuext_op import Command, ExtOp, MmuextOp, mmuext_op
+from xenmodel.memory.update_va_mapping import FLUSH_TLB, UpdateVaMapping, update_va_mapping
 from xenmodel.step import Refused
-from xenspec.vocabulary import EAGAIN, L1, Cpu, DomId, Mfn, Va, VcpuId
+from xenspec.vocabulary import DOMID_SELF, EAGAIN, L1, Cpu, DomId, Mfn, Va, VcpuId
 
 if TYPE_CHECKING:
     from xenmodel.machine import Machine
@@ -234,3 +235,32 @@ def test_a_frame_is_not_given_away_while_a_cpu_may_reach_it(pte: PteFormat) -> N
     assert w.m.words[data, 0] == 0
     with pytest.raises(Refused):
         store_through(w.m, CPU0, PAGE, 0, 0xDEAD)
+
+
+# --- Flushes of the CPUs that a mask of vCPUs names ---------------------------------------------------------
+
+
+def two_running() -> tuple[World, Mfn]:
+    """Return a machine on which domain 1 runs on both CPUs, and the frame that VA maps writable."""
+    w, _, data = world(FourLevel(), vcpus=2)
+    switch_vcpu(w.m, CPU1, VcpuId((1, 1)))
+    return w, data
+
+
+def flushed(w: World, before: list[int]) -> list[int]:
+    """Return which CPUs were flushed."""
+    return [c for c in (CPU0, CPU1) if w.m.cpus[c].epoch != before[c]]
+
+
+@pytest.mark.parametrize(("mask", "cpus"), [(0, []), (1, [0]), (2, [1]), (3, [0, 1]), (4, [])])
+def test_a_mask_of_vcpus_says_which_cpus_are_flushed(mask: int, cpus: list[int]) -> None:
+    w, data = two_running()
+    before = [w.m.cpus[c].epoch for c in (CPU0, CPU1)]
+    op = MmuextOp((ExtOp(Command.TLB_FLUSH_MULTI, 0, mask),), DOMID_SELF)
+    assert run(mmuext_op(w.call(), op)).rc == 0
+    assert flushed(w, before) == cpus
+    w.m.words[data, 1] = mask
+    before = [w.m.cpus[c].epoch for c in (CPU0, CPU1)]
+    call = UpdateVaMapping(NEXT_VA, 0, (VA + 8) | FLUSH_TLB)
+    assert run(update_va_mapping(w.call(), call)).rc == 0
+    assert flushed(w, before) == cpus

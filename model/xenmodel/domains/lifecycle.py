@@ -279,7 +279,7 @@ def bury(m: Machine, d: DomId) -> None:
 
 
 def create(x: Call, call: CreateDomain) -> Steps[Created]:
-    """Create a domain with its reservation, or leave everything as it was."""
+    """Create a domain with its reservation, or leave everything as it was; half a control domain stays."""
     m, d = x.m, call.domain
     if call.reservation > call.max_pages:
         return Created(-EINVAL)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from xenmodel.domains.naming import named_domain, require_control
-from xenmodel.hardware.tlb import flush_cpus, invalidate_page
+from xenmodel.hardware.tlb import cpus_of_vcpus, flush_cpus, flush_each, invalidate_on_each, invalidate_page
 from xenmodel.hypercall import PREEMPT_BATCH, Call, Continuation, Preempted, Result, Steps
 from xenmodel.machine import Machine
 from xenmodel.memory.claim import drop_ref, take_ref
@@ -31,6 +31,7 @@ from xenspec.vocabulary import (
     EOPNOTSUPP,
     EPERM,
     WRITABLE,
+    Cpu,
     DomId,
     Errno,
     FlightId,
@@ -225,9 +226,7 @@ def _flush_all(x: Call, _op: ExtOp) -> Steps[None]:
 
 
 def _flush_multi(x: Call, op: ExtOp) -> Steps[None]:
-    if op.arg2 is None:
-        raise Refused("the vCPU mask can be read", EINVAL)
-    yield from flush_cpus(x, everywhere=True)
+    yield from flush_each(x, _named_cpus(x, op))
 
 
 def _invlpg_local(x: Call, op: ExtOp) -> Steps[None]:
@@ -240,9 +239,16 @@ def _invlpg_all(x: Call, op: ExtOp) -> Steps[None]:
 
 
 def _invlpg_multi(x: Call, op: ExtOp) -> Steps[None]:
+    cpus = _named_cpus(x, op)
+    if x.m.pte.guest_address(op.arg1):
+        yield from invalidate_on_each(x, op.arg1, cpus)
+
+
+def _named_cpus(x: Call, op: ExtOp) -> list[Cpu]:
+    """Return the CPUs of the vCPUs that a mask names (vcpumask_to_pcpumask)."""
     if op.arg2 is None:
         raise Refused("the vCPU mask can be read", EINVAL)
-    yield from _invlpg_all(x, op)
+    return cpus_of_vcpus(x, op.arg2)
 
 
 def _flush_cache(x: Call, _op: ExtOp) -> Steps[None]:
